@@ -1,0 +1,1 @@
+"""ml-connector: approved invoices become posted bills, exactly once."""

@@ -1,0 +1,473 @@
+"""The two sides as protocols, and what a connector says of itself as data.
+
+A `Ledger` is what an ERP does, `Payables` what the invoice system does. Flows speak to these and ask the
+capabilities, never the name. Everything here raises `ConnectorError` (errors.py) and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from ml_connector.records.flow import Flow
+from ml_connector.records.invoice import ApprovedInvoice, Bill, LedgerBill, Settlement
+from ml_connector.records.master_data import MasterRecord
+from ml_connector.records.reason import Finding
+
+Clock = Callable[[], datetime]
+"""The time now, in UTC."""
+
+T = TypeVar("T")
+
+
+class Guard(Protocol):
+    """Asked right before each write leaves: raises where this process may no longer write."""
+
+    def __call__(self) -> None: ...
+
+
+# ------------------------------------------------------------------ settings
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionRule:
+    """`mapping.dimensions`: which coding field carries which dimension, and the list it is imported into."""
+
+    basware: str
+    erp: str
+    list: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRules:
+    """`mapping` of a connection."""
+
+    dimensions: tuple[DimensionRule, ...] = ()
+    tax_codes: Mapping[str, str] = field(default_factory=dict)
+    """Payables system's code to the ledger's; others pass unchanged."""
+    credit_note_types: frozenset[str] = frozenset({"CN"})
+    tolerance: Mapping[str, Decimal] = field(default_factory=dict)
+    posting_date: str = "voucherDate"
+    line_description: str = "text1"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Settings of one side of a connection. `values` are the file's keys; secrets come decrypted."""
+
+    connection: str
+    company: str
+    values: Mapping[str, Any]
+    secrets: Mapping[str, str] = field(repr=False)
+    mapping: MappingRules = field(default_factory=MappingRules)
+
+
+# ------------------------------------------------------------------ manifest
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One setting a person fills in."""
+
+    name: str
+    title: str
+    help: str
+    example: str = ""
+    required: bool = True
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The vendor's own ceilings, kept before the vendor enforces them."""
+
+    parallel_calls: int
+    calls: int
+    """Calls allowed in `per_seconds`."""
+    per_seconds: float
+    page_size: int
+    write_timeout: float = 120.0
+    """Seconds after which we give up waiting for a write's answer."""
+    read_timeout: float = 60.0
+
+
+class ReadMode(StrEnum):
+    """How a ledger tells of changes in one kind of record."""
+
+    CHANGES = "changes"
+    """Changed records since a mark; what left is found by a sweep of the keys."""
+    SNAPSHOT = "snapshot"
+    """Always everything: what is missing has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCapabilities:
+    """What a ledger can do. A flow asks here and says to the user what is missing."""
+
+    reads: Mapping[Flow, ReadMode]
+    posting_is_separate: bool
+    """True: created as a draft, posted by a second call that can fail alone."""
+    refuses_duplicates: bool
+    """True: the ledger itself refuses a second bill with the same vendor and number when it is posted."""
+    write_settles_after: float
+    """Seconds after which a write whose answer was lost, if it cannot be found, was not done."""
+    number_length: int
+    """Longest supplier's invoice number."""
+    attaches_files: bool
+    tells_payment_details: bool
+    """False: only whether a bill is paid, not when and how much."""
+    find_batch: int = 20
+    """Bills that one look can cover."""
+    parallel_documents: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PayablesCapabilities:
+    """What a payables system can do."""
+
+    imports: frozenset[Flow]
+    batch_sizes: Mapping[str, int]
+    """Records an import call may carry, by resource."""
+    default_batch: int
+    notifies: bool
+    message_length: int
+    parallel_documents: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a connector says of itself: data, no logic."""
+
+    id: str
+    name: str
+    fields: tuple[FormField, ...]
+    limits: Limits
+    redacted: frozenset[str]
+    """Names of JSON members whose values never reach a log or the trail."""
+
+    @property
+    def secret_fields(self) -> frozenset[str]:
+        """Names of the settings that are stored encrypted."""
+        return frozenset(each.name for each in self.fields if each.secret)
+
+
+# ------------------------------------------------------------------ shared shapes
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list. `mark` is the high-water mark once this page and all before it are stored."""
+
+    records: tuple[T, ...]
+    mark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PingStep:
+    """One step of a connection test. `advice` says what to do where it failed."""
+
+    name: str
+    ok: bool
+    detail: str
+    seconds: float
+    advice: str = ""
+
+
+# ------------------------------------------------------------------ the ledger
+
+
+class Ledger(Protocol):
+    """What an ERP does."""
+
+    @property
+    def name(self) -> str:
+        """The system's name for people."""
+        ...
+
+    @property
+    def capabilities(self) -> LedgerCapabilities: ...
+
+    async def close(self) -> None:
+        """Lets go of sessions and connections. Never raises."""
+        ...
+
+    def ping(self) -> AsyncIterator[PingStep]:
+        """Reach, TLS, sign in, rights, company, version; stops after the first step that fails."""
+        ...
+
+    def read(self, flow: Flow, *, since: str | None) -> AsyncIterator[Page[MasterRecord]]:
+        """Master data page by page: changed since `since` (a mark of an earlier page), or all."""
+        ...
+
+    def keys(self, flow: Flow) -> AsyncIterator[Sequence[str]]:
+        """The keys of all records that are there, page by page: what is not among them has left."""
+        ...
+
+    async def check(self, bills: Sequence[Bill]) -> Mapping[str, tuple[Finding, ...]]:
+        """What speaks against posting, by the bill's key; all that is known, without writing."""
+        ...
+
+    async def find(self, bills: Sequence[Bill]) -> Mapping[str, tuple[LedgerBill, ...]]:
+        """Bills in the ledger with the same kind, vendor and supplier's number, by our bill's key."""
+        ...
+
+    async def read_bill(self, bill: Bill, bill_id: str) -> LedgerBill | None:
+        """One bill by the ledger's id, None where it is gone."""
+        ...
+
+    async def create(self, bill: Bill) -> LedgerBill:
+        """Writes the bill with its lines, taxes and dimensions. Posted already where posting is no separate step.
+
+        Raises Refused where nothing was left behind, OutcomeUnknown where something may have been.
+        """
+        ...
+
+    async def complete(self, bill: Bill, draft: LedgerBill) -> LedgerBill:
+        """Brings a draft of ours to what `bill` says (lines or dimensions missing after a crash)."""
+        ...
+
+    async def post(self, bill: Bill, draft: LedgerBill) -> LedgerBill:
+        """Posts or releases a draft; the answer carries the lasting number."""
+        ...
+
+    async def discard(self, bill: Bill, draft: LedgerBill) -> None:
+        """Removes a draft of ours that cannot be posted. A posted bill is never touched."""
+        ...
+
+    async def attach(self, bill: Bill, posted: LedgerBill, *, name: str, content: bytes) -> None:
+        """Puts a file to the bill, once: a file of that name that is there already stays."""
+        ...
+
+    def settlements(
+        self, *, since: str | None, open_bills: Mapping[str, str]
+    ) -> AsyncIterator[Page[Settlement]]:
+        """How far bills are paid, for those that changed since the mark. `open_bills`: id to number of ours."""
+        ...
+
+
+# ------------------------------------------------------------------ the payables system
+
+
+class Acknowledgement(StrEnum):
+    """What became of an acknowledge."""
+
+    DONE = "done"
+    ALREADY = "already"
+    """It was acknowledged before, by us as a rule: go on from the stored state."""
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class TransferResponse:
+    """What the payables system is told of a document's posting. `code` is new for each response and lasting."""
+
+    code: str
+    success: bool
+    message: str
+    bill_number: str = ""
+    journal: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentResponse:
+    """The whole current picture of a document's payment: what is left out is cleared on the other side."""
+
+    code: str
+    paid_total: Decimal
+    currency: str
+    paid_on: date | None
+    discount: Decimal
+    payment_number: str
+    payment_term: str
+    method: str
+    message: str
+    reversal_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportItem:
+    """One record as the payables system takes it. Items of a later stage refer to those of an earlier one."""
+
+    resource: str
+    code: str
+    """Its lasting external code."""
+    payload: Mapping[str, Any]
+    stage: int = 0
+
+
+class ItemState(StrEnum):
+    """What became of one imported record."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    UNCHANGED = "unchanged"
+    """Skipped since nothing changed: it is there as it was, or as it failed, before."""
+    SUPERSEDED = "superseded"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemOutcome:
+    """One record's fate, with the system's own words where it was rejected or only partly taken."""
+
+    code: str
+    state: ItemState
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReceipt:
+    """An import call's answer: what to ask after, and which records were refused at once (code to words)."""
+
+    request_id: str | None
+    refused: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOutcome:
+    """How an import stands. `done` once nothing is pending any more."""
+
+    done: bool
+    items: tuple[ItemOutcome, ...]
+
+
+class NotificationKind(StrEnum):
+    """What a notification orders us to look at."""
+
+    DOCUMENT = "document"
+    IMPORT = "import"
+    CONNECTION_TEST = "connection test"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """An order to look: it carries no data."""
+
+    id: str
+    kind: NotificationKind
+    subject: str
+    """The document's or request's id."""
+
+
+class Payables(Protocol):
+    """What the payables system does."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def capabilities(self) -> PayablesCapabilities: ...
+
+    async def close(self) -> None: ...
+
+    def ping(self) -> AsyncIterator[PingStep]: ...
+
+    def offered(self) -> AsyncIterator[Page[ApprovedInvoice]]:
+        """Documents approved and waiting for transfer."""
+        ...
+
+    def unfinished(self) -> AsyncIterator[Page[ApprovedInvoice]]:
+        """Documents acknowledged by somebody whose transfer has not been answered."""
+        ...
+
+    async def read_document(self, document_id: str) -> ApprovedInvoice | None: ...
+
+    def parse_document(self, payload: Mapping[str, Any]) -> ApprovedInvoice:
+        """A document from the payload stored when it was read (`document_payload`)."""
+        ...
+
+    def document_payload(self, document: ApprovedInvoice) -> Mapping[str, Any]:
+        """The payload a document was parsed from, bank details left out."""
+        ...
+
+    async def acknowledge(self, document_id: str) -> Acknowledgement: ...
+
+    async def respond(self, document_id: str, response: TransferResponse) -> None:
+        """Tells of a posting. After a lost reply, read the document and look for `code` before repeating."""
+        ...
+
+    async def respond_payment(self, document_id: str, response: PaymentResponse) -> None:
+        """Tells of a payment. A response whose code is there already counts as done."""
+        ...
+
+    async def read_attachment(self, document_id: str, key: str) -> bytes: ...
+
+    def import_items(self, flow: Flow, record: MasterRecord, *, active: bool) -> tuple[ImportItem, ...]:
+        """A record as the items it is imported by. Empty where there is no list for it."""
+        ...
+
+    def deactivated(self, item: ImportItem) -> ImportItem | None:
+        """The same item, switched off; None where it already is or cannot be."""
+        ...
+
+    def touched(self, item: ImportItem, token: str) -> ImportItem:
+        """The same item made different on purpose, so that it is taken again."""
+        ...
+
+    async def send(self, items: Sequence[ImportItem]) -> ImportReceipt:
+        """Imports records of one resource and stage, at most as many as the batch size."""
+        ...
+
+    async def outcome(self, request_id: str, items: Sequence[ImportItem]) -> ImportOutcome:
+        """What became of an import."""
+        ...
+
+    async def settle_import(self, request_id: str) -> None:
+        """Says that an import's outcome was read."""
+        ...
+
+    async def subscribe(self, *, url: str, token: str) -> None:
+        """Sees to it that notifications come to `url`; the receiver must be running. Idempotent."""
+        ...
+
+    def missed_notifications(self, *, since: datetime) -> AsyncIterator[Sequence[Notification]]:
+        """Notifications that never reached us."""
+        ...
+
+
+class Verdict(StrEnum):
+    """What became of checking a webhook call."""
+
+    GENUINE = "genuine"
+    WRONG_SIGNATURE = "wrong signature"
+    STALE = "stale"
+
+
+class WebhookVerifier(Protocol):
+    """Checks a call to the webhook on its raw bytes, before anything is parsed, and reads it afterwards."""
+
+    def verify(self, *, body: bytes, headers: Mapping[str, str], token: str, now: datetime) -> Verdict: ...
+
+    def parse(self, body: bytes) -> Notification:
+        """Raises ValueError with a sentence where the body is no notification."""
+        ...
+
+
+# ------------------------------------------------------------------ what a folder exports
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerConnector:
+    """What a ledger's folder exports as `CONNECTOR`. `open` makes a ledger for the settings of one side."""
+
+    manifest: Manifest
+    capabilities: LedgerCapabilities
+    open: Callable[[Side, Clock, Guard | None], Ledger]
+
+
+@dataclass(frozen=True, slots=True)
+class PayablesConnector:
+    """What a payables system's folder exports as `CONNECTOR`."""
+
+    manifest: Manifest
+    capabilities: PayablesCapabilities
+    open: Callable[[Side, Clock, Guard | None], Payables]
+    webhook: WebhookVerifier

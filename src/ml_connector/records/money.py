@@ -1,0 +1,37 @@
+"""Money: an amount in a currency, and the one place where amounts are rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+# ISO 4217: the currencies whose minor unit is not a hundredth.
+_DECIMALS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND",
+                     "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}  # fmt: skip
+
+
+def round_amount(amount: Decimal, currency: str) -> Decimal:
+    """`amount` in whole minor units of `currency`, halves away from zero as ledgers round."""
+    exponent = Decimal(1).scaleb(-_DECIMALS.get(currency.upper(), 2))
+    return amount.quantize(exponent, rounding=ROUND_HALF_UP)
+
+
+def add_up(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum, zero for none."""
+    return sum(amounts, Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in a currency (ISO 4217 code)."""
+
+    amount: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{round_amount(self.amount, self.currency)} {self.currency}"
