@@ -1,0 +1,1 @@
+"""What is kept: tables, migrations, vault, trail, marks and documents, in PostgreSQL."""
