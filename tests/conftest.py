@@ -1,0 +1,65 @@
+"""What every test may ask for: one PostgreSQL for the session, a database of its own for each test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+
+from ml_connector.store.database import Database, initialise_database, open_database
+from ml_connector.store.settings import Settings
+
+_NUMBERS = count(1)
+_PATTERN = "pattern"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of an embedded server, which also holds an up-to-date database to copy from."""
+    return asyncio.run(_start(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def database_url(postgres: str) -> Generator[str]:
+    """The address of a fresh, empty database."""
+    with _created(postgres, template="template0") as url:
+        yield url
+
+
+@pytest.fixture
+async def database(postgres: str) -> AsyncGenerator[Database]:
+    """A fresh database with the newest schema."""
+    with _created(postgres, template=_PATTERN) as url:
+        opened = await open_database(Settings(database_url=SecretStr(url)), pool_size=5)
+        yield opened
+        await opened.close()
+
+
+async def _start(home: Path) -> str:
+    initial = await initialise_database(Settings(home=home, database_url=None))
+    await initial.close()
+    with psycopg.connect(initial.dsn, autocommit=True) as admin:
+        # A test's data need not outlive a power cut.
+        admin.execute("ALTER SYSTEM SET fsync = off")
+        admin.execute("ALTER SYSTEM SET full_page_writes = off")
+        admin.execute("SELECT pg_reload_conf()")
+        admin.execute("CREATE DATABASE pattern TEMPLATE postgres")
+    return initial.dsn
+
+
+@contextmanager
+def _created(server: str, *, template: str) -> Generator[str]:
+    name = f"test_{next(_NUMBERS)}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        admin.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
