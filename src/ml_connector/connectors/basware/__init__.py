@@ -1,0 +1,16 @@
+"""Basware P2P (AP Automation): approved invoices out, master data in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ml_connector.connectors.base import PayablesConnector
+from ml_connector.connectors.basware.connector import open_basware
+from ml_connector.connectors.basware.manifest import CAPABILITIES, MANIFEST
+from ml_connector.connectors.basware.webhook import BaswareWebhook, webhook_for
+
+CONNECTOR: Final = PayablesConnector(
+    manifest=MANIFEST, capabilities=CAPABILITIES, open=open_basware, webhook=BaswareWebhook()
+)
+
+__all__ = ["CONNECTOR", "webhook_for"]

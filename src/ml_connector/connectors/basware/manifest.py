@@ -1,0 +1,91 @@
+"""What the Basware connector says of itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ml_connector.connectors.base import FormField, Limits, Manifest, PayablesCapabilities
+from ml_connector.connectors.basware.mapping import BANK_FIELDS, MESSAGE_LENGTH
+from ml_connector.connectors.basware.regions import HOSTS, PRODUCTION, TEST
+from ml_connector.connectors.basware.webhook import ENCODINGS, SCHEMES, TOLERANCE_SECONDS
+from ml_connector.records.flow import MASTER_DATA
+
+MAX_PARALLEL: Final = 5
+MAX_PER_SECOND: Final = 50
+PAGE_SIZE: Final = 100
+"""Documents a page may have at most (Basware dossier 1.6)."""
+
+LIMITS: Final = Limits(
+    # Basware publishes no numbers (dossier U9): an assumption, settable, and Retry-After is obeyed besides.
+    parallel_calls=MAX_PARALLEL,
+    calls=MAX_PER_SECOND,
+    per_seconds=1.0,
+    page_size=PAGE_SIZE,
+)
+
+CAPABILITIES: Final = PayablesCapabilities(
+    imports=frozenset(MASTER_DATA),
+    batch_sizes={"vendors": 200, "matchingOrderLines": 100},  # dossier 1.6
+    default_batch=500,
+    notifies=True,
+    message_length=MESSAGE_LENGTH,
+)
+
+MANIFEST: Final = Manifest(
+    id="basware",
+    name="Basware",
+    limits=LIMITS,
+    redacted=BANK_FIELDS
+    | {
+        "financialAccountIdentifiers",
+        "webhookAuthenticationToken",
+        "access_token",
+        "client_secret",
+        "webhook_token",
+    },
+    fields=(
+        FormField(
+            "region", "Region", "Where your Basware tenant lives. Left out, it is found from the credentials.",
+            example="eu", required=False, choices=tuple(HOSTS),
+        ),
+        FormField(
+            "environment", "Environment", "Basware's production or test environment.",
+            required=False, choices=(PRODUCTION, TEST), default=PRODUCTION,
+        ),
+        FormField(
+            "base_url", "Address", "Overrides region and environment, for a gateway or a sandbox of your own.",
+            example="https://test-api.basware.com", required=False,
+        ),
+        FormField(
+            "client_id", "Client id", "From Basware: the API user's name. It needs the scopes named in the README.",
+            example="acme",
+        ),
+        FormField("client_secret", "Client secret", "From Basware: the API user's password.", secret=True),
+        FormField(
+            "webhook_token", "Webhook token",
+            "Signs Basware's notifications. Choose 32 or more random letters and digits; Basware is told it.",
+            required=False, secret=True,
+        ),
+        FormField(
+            "signature_scheme", "Signed text", "What Basware signs in a notification.",
+            required=False, choices=SCHEMES, default=SCHEMES[0],
+        ),
+        FormField(
+            "signature_encoding", "Signature encoding", "How Basware writes the signature.",
+            required=False, choices=ENCODINGS, default=ENCODINGS[0],
+        ),
+        FormField(
+            "signature_tolerance_seconds", "Notification age",
+            "Seconds by which a notification's time may differ from ours, in either direction.",
+            example="300", required=False, default=str(TOLERANCE_SECONDS),
+        ),
+        FormField(
+            "max_parallel", "Parallel calls", "Calls that may be under way at the same time.",
+            example="2", required=False, default=str(MAX_PARALLEL),
+        ),
+        FormField(
+            "max_requests_per_second", "Calls a second", "Calls begun in a second.",
+            example="5", required=False, default=str(MAX_PER_SECOND),
+        ),
+    ),
+)  # fmt: skip
