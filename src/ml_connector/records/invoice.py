@@ -43,6 +43,21 @@ class Attachment:
     is_image: bool = False
 
 
+class TransferStage(StrEnum):
+    """Where a document stands in the payables system, as far as posting is concerned."""
+
+    OFFERED = "offered"
+    """Approved and waiting to be fetched."""
+    FETCHED = "fetched"
+    """Acknowledged; its transfer has not been answered."""
+    TRANSFERRED = "transferred"
+    """Answered with success, or paid."""
+    FAILED = "failed"
+    """Answered with a failure."""
+    OTHER = "other"
+    """Not, or no longer, meant for posting."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApprovedInvoice:
     """An invoice or credit note that was approved for posting, as read, before anything is made of it.
@@ -54,6 +69,7 @@ class ApprovedInvoice:
     company: str
     status: str
     """The payables system's own processing status."""
+    stage: TransferStage
     number: str
     type_code: str
     supplier: str

@@ -1,0 +1,215 @@
+"""Documents: one row an approved invoice and transfer attempt. The row's own state is the checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import text
+
+from ml_connector.records.invoice import DocumentKind, DocumentStatus
+from ml_connector.records.reason import Finding, Reason
+from ml_connector.store.database import Database
+from ml_connector.store.trail import APPEND, Entry, Scribe
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An approved invoice on its way, as stored."""
+
+    key: str
+    connection_id: str
+    document_id: str
+    attempt: int
+    status: DocumentStatus
+    intent: str | None
+    intent_at: datetime | None
+    kind: DocumentKind
+    invoice_number: str
+    supplier: str
+    supplier_name: str
+    net: Decimal | None
+    gross: Decimal | None
+    currency: str
+    invoice_date: date | None
+    posting_date: date | None
+    payload: Mapping[str, Any]
+    payload_hash: str
+    source_updated: datetime | None
+    acknowledged: bool
+    reason: Reason | None
+    findings: tuple[Finding, ...]
+    attempts: int
+    next_due: datetime | None
+    bill_id: str | None
+    bill_number: str | None
+    bill_journal: str | None
+    bill_gross: Decimal | None
+    linked_by: str | None
+    attached: bool
+    response_message: str | None
+    responded_at: datetime | None
+    posted_at: datetime | None
+    paid_total: Decimal | None
+    paid_on: date | None
+    payment_count: int
+    payment_hash: str | None
+    payment_due: Mapping[str, Any] | None
+    run_id: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+_COLUMNS: Final = tuple(each.name for each in fields(Document))
+_JSON: Final = frozenset({"payload", "findings", "payment_due"})
+ACTIVE: Final = (
+    DocumentStatus.RECEIVED,
+    DocumentStatus.CHECKED,
+    DocumentStatus.POSTING,
+    DocumentStatus.UNCONFIRMED,
+    DocumentStatus.POSTED,
+)
+"""Statuses the engine brings on by itself."""
+
+
+def document_key(connection: str, document_id: str, attempt: int) -> str:
+    """The lasting key of one transfer attempt of one document."""
+    return f"{connection}/{document_id}/{attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is written of one document in one step: new values of columns, and the entry beside them."""
+
+    key: str
+    values: Mapping[str, Any]
+    entry: Entry
+
+
+class Documents:
+    """The documents of one connection, written under its lease."""
+
+    def __init__(self, database: Database, scribe: Scribe, *, connection: str, epoch: int | None) -> None:
+        self.database = database
+        self.scribe = scribe
+        self.connection = connection
+        self.epoch = epoch
+
+    async def receive(
+        self, rows: Sequence[Mapping[str, Any]], entries: Sequence[Entry], *, at: datetime
+    ) -> int:
+        """Stores new documents; one that is there already stays as it is. The number that is new."""
+        names = list(rows[0])
+        columns, values = ", ".join(names), ", ".join(f":{name}" for name in names)
+        statement = text(
+            f"INSERT INTO document ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING RETURNING key"  # noqa: S608
+        )
+        async with self.database.transaction() as transaction:
+            new: set[str] = set()
+            for row in rows:
+                stored = (await transaction.execute(statement, _adapted(row))).scalar()
+                if stored is not None:
+                    new.add(str(stored))
+            told = [entry for row, entry in zip(rows, entries, strict=True) if row["key"] in new]
+            await self.scribe.append(transaction, self.connection, told, epoch=self.epoch, at=at)
+        return len(new)
+
+    async def change(self, key: str, entry: Entry, *, at: datetime, **values: Any) -> None:
+        """One step of one document, in one round trip and one transaction, its trail entry with it.
+
+        Raises `LeaseLost` (as a database error, code ML001) where another process took the connection over.
+        """
+        assignments = ", ".join(f"{name} = :{name}" for name in values)
+        statement = text(
+            f"WITH changed AS (UPDATE document SET {assignments}, updated_at = :at WHERE key = :key) "  # noqa: S608
+            f"SELECT {APPEND}"
+        )
+        spoken = self.scribe.values(self.connection, (entry,), epoch=self.epoch, at=at)
+        async with self.database.statement() as connection:
+            await connection.execute(statement, {**spoken, **_adapted(values), "key": key})
+
+    async def change_all(self, changes: Sequence[Change], *, at: datetime) -> None:
+        """The same step of many documents in one transaction. All must name the same columns."""
+        if not changes:
+            return
+        assignments = ", ".join(f"{name} = :{name}" for name in changes[0].values)
+        statement = text(f"UPDATE document SET {assignments}, updated_at = :at WHERE key = :key")  # noqa: S608
+        async with self.database.transaction() as transaction:
+            await transaction.execute(
+                statement, [{**_adapted(change.values), "key": change.key, "at": at} for change in changes]
+            )
+            entries = [change.entry for change in changes]
+            await self.scribe.append(transaction, self.connection, entries, epoch=self.epoch, at=at)
+
+    async def due(self, *, now: datetime, limit: int, after: str = "") -> list[Document]:
+        """Documents to be brought on now, oldest first."""
+        rows = await self.database.fetch(
+            "SELECT * FROM document WHERE connection_id = :c AND next_due <= :now AND key > :after "
+            "ORDER BY next_due, key LIMIT :limit",
+            c=self.connection, now=now, limit=limit, after=after,
+        )  # fmt: skip
+        return [document_from(row) for row in rows]
+
+    async def latest(self, document_ids: Sequence[str]) -> dict[str, Document]:
+        """The newest attempt of each document that is known, by its id."""
+        rows = await self.database.fetch(
+            "SELECT DISTINCT ON (document_id) * FROM document WHERE connection_id = :c AND document_id = ANY(:ids) "
+            "ORDER BY document_id, attempt DESC",
+            c=self.connection, ids=list(document_ids),
+        )  # fmt: skip
+        return {row["document_id"]: document_from(row) for row in rows}
+
+    async def get(self, key: str) -> Document | None:
+        """One document by its key."""
+        row = await self.database.fetch_one("SELECT * FROM document WHERE key = :key", key=key)
+        return document_from(row) if row else None
+
+    async def owners(self, bill_ids: Sequence[str]) -> dict[str, Document]:
+        """The newest document of ours behind each bill, by the bill's id."""
+        rows = await self.database.fetch(
+            "SELECT DISTINCT ON (bill_id) * FROM document WHERE connection_id = :c AND bill_id = ANY(:ids) "
+            "ORDER BY bill_id, created_at DESC",
+            c=self.connection, ids=list(bill_ids),
+        )  # fmt: skip
+        return {row["bill_id"]: document_from(row) for row in rows}
+
+
+def document_from(row: Mapping[str, Any]) -> Document:
+    """A document from its row."""
+    values = {name: row[name] for name in _COLUMNS}
+    values["status"] = DocumentStatus(row["status"])
+    values["kind"] = DocumentKind(row["kind"])
+    values["reason"] = Reason(row["reason"]) if row["reason"] else None
+    values["findings"] = findings_from(row["findings"])
+    return Document(**values)
+
+
+def findings_from(stored: Sequence[Mapping[str, str]]) -> tuple[Finding, ...]:
+    """Findings as they were stored."""
+    return tuple(
+        Finding(Reason(each["reason"]), each.get("subject", ""), each.get("vendor_text", ""))
+        for each in stored
+    )
+
+
+def findings_to(findings: Sequence[Finding]) -> list[dict[str, str]]:
+    """Findings as they are stored."""
+    return [
+        {"reason": str(each.reason), "subject": each.subject, "vendor_text": each.vendor_text}
+        for each in findings
+    ]
+
+
+def _adapted(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: json.dumps(value, default=str) if name in _JSON and value is not None else _plain(value)
+        for name, value in values.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, DocumentStatus | DocumentKind | Reason) else value
