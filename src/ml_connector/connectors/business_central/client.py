@@ -238,6 +238,33 @@ class BusinessCentralClient:
         )  # fmt: skip
         return PartReply(part=part, status=reply.status, headers=reply.headers, body=body_of(reply))
 
+    async def environment_rows(self, path: str) -> list[Row]:
+        """All rows of a collection that belongs to the environment, not to one company."""
+        rows: list[Row] = []
+        url: str | None = f"{self.address.base}/{path}"
+        while url is not None:
+            body = await self._fetch(url)
+            try:
+                rows += rows_of(body)
+                url = next_link(body, within=self.address.base)
+            except ValueError as odd:
+                raise unexpected(f"{path}: {odd}") from odd
+        return rows
+
+    async def environment_write(
+        self, method: str, path: str, body: Mapping[str, Any] | None, *, if_match: str | None = None
+    ) -> Row | None:
+        """A write to such a collection; None where the answer has no body, or a deleted row was gone."""
+        reply = await self.http.write(
+            method, f"{self.address.base}/{path}", body=body, headers={"If-Match": if_match} if if_match else {},
+        )  # fmt: skip
+        if method == "DELETE" and reply.status == 404:
+            return None
+        answer = body_of(reply)
+        if not reply.ok:
+            raise error_of(reply.status, answer, reply.headers, writes=True)
+        return answer if isinstance(answer, dict) else None
+
     async def batch(self, parts: Sequence[Part]) -> list[PartReply]:
         """Calls made in one request, in order, up to the first that fails; what went before it stands.
 

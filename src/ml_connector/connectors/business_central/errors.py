@@ -90,10 +90,10 @@ RULES: Final = (
     Rule(Reason.VENDOR_BLOCKED, r"when Vendor (\S+) is blocked"),
     Rule(Reason.VENDOR_UNKNOWN, r"vendor cannot be found|\"vendorNumber\" or a \"vendorID\" must be provided"),
     Rule(Reason.VENDOR_UNKNOWN, r"buy-from vendor values do not match|vendor values do not match"),
-    Rule(Reason.VENDOR_UNKNOWN, _unrelated(r"Vendor")),
+    Rule(Reason.VENDOR_UNKNOWN, _unrelated(r"Vendor\)")),
     Rule(Reason.VENDOR_UNKNOWN, r"^The Vendor does not exist.*?No\.='?([^',]+)'?"),
     # -- account
-    Rule(Reason.ACCOUNT_UNKNOWN, _unrelated(r"G/L Account")),
+    Rule(Reason.ACCOUNT_UNKNOWN, _unrelated(r"G/L Account\)")),
     Rule(Reason.ACCOUNT_UNKNOWN, r"^The G/L Account does not exist.*?No\.='?([^',]+)'?"),
     Rule(Reason.ACCOUNT_UNKNOWN, r"^Account does not exist"),
     Rule(Reason.ACCOUNT_BLOCKED, r"must be equal to .*?in G/L Account: No\.=([^.\s]+)"),
@@ -109,7 +109,7 @@ RULES: Final = (
     Rule(Reason.TAX_CODE_UNKNOWN, _unrelated(r"(?:VAT Prod|Tax Group)")),
     Rule(Reason.SETUP_INCOMPLETE, r"((?:General|VAT) Posting Setup) does not exist"),
     # -- currency
-    Rule(Reason.CURRENCY_UNKNOWN, _unrelated(r"Currency")),
+    Rule(Reason.CURRENCY_UNKNOWN, _unrelated(r"Currency\)")),
     Rule(Reason.CURRENCY_UNKNOWN, r"does not match to a Currency|currency values do not match"),
     Rule(Reason.RATE_MISSING, r"^Currency Factor must have a value"),
     Rule(Reason.RATE_MISSING, r"There is no Currency Exchange Rate within the filter"),
