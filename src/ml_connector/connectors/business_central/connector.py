@@ -106,7 +106,7 @@ class BusinessCentral:
 
     def settlements(self, *, since: str | None, open_bills: Mapping[str, str]) -> AsyncIterator[Page[Settlement]]:
         """How far bills are paid, for those that changed since the mark."""
-        return self._settlements.pages(since=since, open_bills=open_bills)
+        return self._settlements.pages(since=since, ours=ours)
 
 
 def open_ledger(side: Side, clock: Clock, guard: Guard | None) -> BusinessCentral:

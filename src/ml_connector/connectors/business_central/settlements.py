@@ -95,7 +95,9 @@ class SettlementReader:
             highest = mark
             async for rows in self._changed(sort, mark):
                 highest = later(highest, rows)
-                wanted = [row for row in rows if str(row["id"]).lower() in ours]
+                posted = [row for row in rows if settlement_of(row) is not None]
+                known = await ours([str(row["id"]) for row in posted]) if posted else {}
+                wanted = [row for row in posted if str(row["id"]) in known]
                 told += [(str(row["lastModifiedDateTime"]), _token(row)) for row in wanted]
                 fresh = [row for row in wanted if _token(row) not in marks.told]
                 if fresh:
