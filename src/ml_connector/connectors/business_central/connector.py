@@ -21,7 +21,7 @@ from ml_connector.connectors.business_central.manifest import CAPABILITIES, MANI
 from ml_connector.connectors.business_central.pinging import Test
 from ml_connector.connectors.business_central.posting import Desk
 from ml_connector.connectors.business_central.reading import Reader
-from ml_connector.connectors.business_central.settlements import SettlementReader
+from ml_connector.connectors.business_central.settlements import OurBills, SettlementReader
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import Bill, LedgerBill, Settlement
 from ml_connector.records.master_data import MasterRecord
@@ -104,7 +104,7 @@ class BusinessCentral:
         """Puts a file to the document, once."""
         await self._attachments.put(bill, posted.id, name=name, content=content)
 
-    def settlements(self, *, since: str | None, open_bills: Mapping[str, str]) -> AsyncIterator[Page[Settlement]]:
+    def settlements(self, *, since: str | None, ours: OurBills) -> AsyncIterator[Page[Settlement]]:
         """How far bills are paid, for those that changed since the mark."""
         return self._settlements.pages(since=since, ours=ours)
 

@@ -8,7 +8,7 @@ the same moment agree on it, else the day on which the document became paid is g
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -38,6 +38,8 @@ from ml_connector.connectors.odata import decode_enum
 from ml_connector.records.invoice import BillStatus, Settlement
 
 Row = dict[str, Any]
+OurBills = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
+"""Tells which of some bill ids are ours: id to number."""
 
 LEDGER_API: Final = "microsoft/reportsFinance/beta"
 _ENTRY_FIELDS: Final = (
@@ -85,10 +87,9 @@ class SettlementReader:
         self._has_ledger_api = True
         """Until a read shows the contrary."""
 
-    async def pages(self, *, since: str | None, open_bills: Mapping[str, str]) -> AsyncIterator[Page[Settlement]]:
-        """Settlements of the bills in `open_bills` that changed; the mark comes with the last page."""
+    async def pages(self, *, since: str | None, ours: OurBills) -> AsyncIterator[Page[Settlement]]:
+        """Settlements of the bills of ours that changed; the mark comes with the last page."""
         marks = Marks.parse(since)
-        ours = {bill_id.lower() for bill_id in open_bills}
         told: list[tuple[str, str]] = []
         reached: list[str | None] = []
         for sort, mark in ((INVOICES, marks.invoices), (CREDIT_MEMOS, marks.credit_memos)):
