@@ -133,13 +133,13 @@ _CHART = (
     (
         "4000",
         "Purchases",
-        "CostOfGoodsSold",
+        "Cost of Goods Sold",
         "Goods|Raw material|Packaging|Subcontracting|Inbound freight|Customs",
     ),
     (
         "4200",
         "External services",
-        "CostOfGoodsSold",
+        "Cost of Goods Sold",
         "Assembly|Design|Testing|Certification|Laboratory|Storage",
     ),
     (
