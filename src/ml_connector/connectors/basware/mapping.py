@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from ml_connector.connectors.base import PaymentResponse, TransferResponse
 from ml_connector.connectors.basware.codes import cut
-from ml_connector.records.invoice import ApprovedInvoice, Attachment, CodingRow
+from ml_connector.records.invoice import ApprovedInvoice, Attachment, CodingRow, TransferStage
 
 MESSAGE_LENGTH: Final = 250
 VOUCHER_LENGTH: Final = 25
@@ -20,6 +20,15 @@ BANK_FIELDS: Final = frozenset(
     {"supplierBankIBAN", "supplierBankBBAN", "supplierBankBIC", "supplierBankName", "invoiceImageToken"}
 )
 """Left out wherever a document is kept: bank details, and a token that opens the image."""
+
+STAGES: Final[Mapping[str, TransferStage]] = {
+    "WaitingForTransfer": TransferStage.OFFERED,
+    "TransferInProgress": TransferStage.FETCHED,
+    "Transferred": TransferStage.TRANSFERRED,
+    "Paid": TransferStage.TRANSFERRED,
+    "TransferFailed": TransferStage.FAILED,
+}
+"""Of some thirty processing statuses those that speak of a transfer (Basware dossier 3.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,7 @@ def parse_invoice(payload: Mapping[str, Any]) -> BaswareInvoice:
         document_id=_text(kept, "invoiceId"),
         company=_text(kept, "companyCode"),
         status=_text(kept, "processingStatus"),
+        stage=STAGES.get(_text(kept, "processingStatus"), TransferStage.OTHER),
         number=_text(kept, "invoiceNumber"),
         type_code=_text(kept, "invoiceTypeCode"),
         supplier=_text(kept, "supplierCode"),
@@ -146,7 +156,12 @@ def _text(record: Mapping[str, Any], name: str) -> str:
 
 
 def _texts(record: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value for name, value in record.items() if isinstance(value, str)}
+    """Every single value as text, numbers too: the same whether a store kept them as numbers or as strings."""
+    return {
+        name: str(value)
+        for name, value in record.items()
+        if isinstance(value, str | int | Decimal) and not isinstance(value, bool)
+    }
 
 
 def _number(record: Mapping[str, Any], name: str) -> Decimal | None:
