@@ -6,7 +6,7 @@ capabilities, never the name. Everything here raises `ConnectorError` (errors.py
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -245,9 +245,12 @@ class Ledger(Protocol):
         ...
 
     def settlements(
-        self, *, since: str | None, open_bills: Mapping[str, str]
+        self, *, since: str | None, ours: Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
     ) -> AsyncIterator[Page[Settlement]]:
-        """How far bills are paid, for those that changed since the mark. `open_bills`: id to number of ours."""
+        """How far bills are paid, for those that changed since the mark.
+
+        `ours` tells which of some bill ids are of this connection (id to number): no others need be looked into.
+        """
         ...
 
 
@@ -418,6 +421,10 @@ class Payables(Protocol):
 
     async def outcome(self, request_id: str, items: Sequence[ImportItem]) -> ImportOutcome:
         """What became of an import."""
+        ...
+
+    async def feedback(self, item: ImportItem) -> str | None:
+        """The newest words of refusal that are on record for an item, None where there are none."""
         ...
 
     async def settle_import(self, request_id: str) -> None:

@@ -17,16 +17,19 @@ import asyncio
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from ml_connector.connectors.base import Acknowledgement, TransferResponse
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused
 from ml_connector.connectors.http import Exchange, recording
 from ml_connector.flows.circuit import Circuits
-from ml_connector.flows.coding import code_invoice, within_tolerance
-from ml_connector.flows.workplace import Workplace
+from ml_connector.flows.coding import Coded, code_invoice, within_tolerance
+from ml_connector.flows.workplace import LeaseLost, Workplace
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import (
     Bill,
@@ -40,6 +43,8 @@ from ml_connector.records.money import round_amount
 from ml_connector.records.reason import Finding, Policy, Reason, explain
 from ml_connector.store.documents import Change, Document, Documents, findings_to
 from ml_connector.store.trail import Entry
+
+log = structlog.get_logger(__name__)
 
 CREATE: Final = "create"
 POST: Final = "post"
@@ -70,36 +75,47 @@ class InvoiceFlow:
         parallel = min(place.ledger.capabilities.parallel_documents, place.payables.capabilities.parallel_documents)
         self._hands = asyncio.Semaphore(max(1, parallel))
 
-    # ------------------------------------------------------------------------------------------ what is due
+    # ------------------------------------------------------------------ what is due
 
     async def bring_on_due(self) -> int:
         """Brings on every document that is due, until none is or the slice is over. The number brought on."""
         done = 0
+        batch = self.place.ledger.capabilities.find_batch
+        running: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as hands:
             while not self.place.stopping.is_set() and self.circuits.opens_at() is None:
-                batch = 1 if self.circuits.probing else self.place.ledger.capabilities.find_batch
-                due = await self.documents.due(now=self.place.clock(), limit=batch + len(self.in_hand))
-                chosen = [each for each in due if each.key not in self.in_hand][:batch]
+                chosen = await self._choose(1 if self.circuits.probing else batch)
                 if not chosen:
                     break
-                self.in_hand.update(each.key for each in chosen)
                 done += len(chosen)
-                started = [hands.create_task(self._bring_on(work)) for work in await self._prepare(chosen)]
-                if self.circuits.probing and started:
-                    await asyncio.wait(started)
+                running |= {hands.create_task(self._bring_on(work)) for work in await self._prepare(chosen)}
                 # Enough in hand: the next batch is checked while this one is being posted.
-                while len(self.in_hand) > 2 * self.place.ledger.capabilities.find_batch:
-                    await asyncio.sleep(0.005)
+                most = 0 if self.circuits.probing else 2 * batch
+                while len(running) > most:
+                    _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         return done
+
+    async def _choose(self, limit: int) -> list[Document]:
+        due = await self.documents.due(now=self.place.clock(), limit=limit + len(self.in_hand))
+        chosen = [each for each in due if each.key not in self.in_hand][:limit]
+        self.in_hand.update(each.key for each in chosen)
+        return chosen
 
     async def _bring_on(self, work: Work) -> None:
         try:
             async with self._hands:
                 await self._advance(work)
+        except (LeaseLost, SQLAlchemyError):
+            raise
+        except Exception as fault:
+            # One document that cannot be understood must not keep the others waiting for ever.
+            log.exception("A document could not be brought on.", document=work.document.key)
+            finding = Finding(Reason.UNEXPECTED, "The connector", f"{type(fault).__name__}: {fault}")
+            await self._hold(work.document, (finding,))
         finally:
             self.in_hand.discard(work.document.key)
 
-    # ------------------------------------------------------------------------------------------ check, in batches
+    # ------------------------------------------------------------------ check, in batches
 
     async def _prepare(self, batch: Sequence[Document]) -> list[Work]:
         """Acknowledges, maps, checks and looks for the documents that stand at the beginning; sorts out the rest."""
@@ -124,11 +140,10 @@ class InvoiceFlow:
             and document.intent not in (REJECT, DISCARD)
             and document.status is not DocumentStatus.POSTED
         ):
-            await self._settle_findings(document, coded.findings)
-            return None
+            return await self._settle_findings(document, coded.findings)
         return Work(document, coded.bill, fresh=False)
 
-    def _coded(self, document: Document) -> Any:
+    def _coded(self, document: Document) -> Coded:
         invoice = self.place.payables.parse_document(document.payload)
         return code_invoice(
             invoice, self.place.mapping, key=document.key,
@@ -167,7 +182,8 @@ class InvoiceFlow:
             bill = coded[document.key].bill
             findings = (*coded[document.key].findings, *against.get(document.key, ()))
             if bill is None or findings:
-                await self._settle_findings(document, findings)
+                returned = await self._settle_findings(document, findings)
+                ready += [returned] if returned is not None else []
                 continue
             adopted = await self._sort_existing(document, bill, there.get(document.key, ()), twins)
             if adopted is None:
@@ -209,7 +225,7 @@ class InvoiceFlow:
     ) -> Document | None:
         """None where nothing stands in the way; otherwise the document as it now stands.
 
-        Ours is what an earlier transfer of the same document left. Everything else is somebody else's: a person decides.
+        Ours is what an earlier transfer of the same document left. The rest is somebody else's: a person decides.
         """
         standing = [each for each in there if each.status is not BillStatus.CANCELLED]
         owners = await self.documents.owners([each.id for each in standing]) if standing else {}
@@ -234,7 +250,7 @@ class InvoiceFlow:
         await self._hold(document, (finding,))
         return replace(document, status=DocumentStatus.HELD)
 
-    # ------------------------------------------------------------------------------------------ one document
+    # ------------------------------------------------------------------ one document
 
     async def _advance(self, work: Work) -> None:
         """Does the next thing until the document rests. Whatever the other sides answer ends in a state."""
@@ -263,12 +279,12 @@ class InvoiceFlow:
         return await self._create(work)
 
     async def _create(self, work: Work) -> Work | None:
-        assert work.bill is not None, "only coded documents get here"
-        document = await self._intend(work.document, CREATE)
-        work = replace(work, document=document)
+        bill = work.bill
+        assert bill is not None, "only coded documents get here"
+        work = replace(work, document=await self._intend(work.document, CREATE))
         async with recording() as exchanges:
             try:
-                created = await self.place.ledger.create(work.bill)
+                created = await self.place.ledger.create(bill)
             except OutcomeUnknown as lost:
                 return await self._unconfirmed(work, lost, exchanges)
             except ConnectorError as error:
@@ -364,7 +380,7 @@ class InvoiceFlow:
         await self._write(document, entry, **values)
         return replace(document, **values)
 
-    # ------------------------------------------------------------------------------------------ looking
+    # ------------------------------------------------------------------ looking
 
     async def _look_for_created(self, work: Work) -> Work | None:
         """A create went out and we do not know what came of it: what is in the ledger since then is ours."""
@@ -452,7 +468,7 @@ class InvoiceFlow:
             next_due=self.place.clock(),
         )  # fmt: skip
 
-    # ------------------------------------------------------------------------------------------ what goes wrong
+    # ------------------------------------------------------------------ what goes wrong
 
     async def _unconfirmed(self, work: Work, lost: OutcomeUnknown, exchanges: Sequence[Exchange]) -> None:
         """No clear answer: the next thing is a look, at once if the other side can be reached."""
@@ -511,13 +527,7 @@ class InvoiceFlow:
                 "findings": findings_to(findings), "next_due": self.place.clock(),
             }  # fmt: skip
             await self._write(document, entry, **values)
-            changed = replace(document, **{**values, "findings": findings})
-            work = Work(changed, None, fresh=True)
-            if step == "checked":
-                self.in_hand.add(document.key)
-                await self._bring_on(work)
-                return None
-            return work
+            return Work(replace(document, **{**values, "findings": findings}), None)
         await self._hold(document, findings, exchanges, step=step, again=policy is Policy.RETRY)
         return None
 
@@ -547,7 +557,7 @@ class InvoiceFlow:
         await self._write(document, entry, **values)
         return replace(work, document=replace(document, **values), fresh=True)
 
-    # ------------------------------------------------------------------------------------------ the answer to the payables system
+    # ------------------------------------------------------------------ the answer
 
     async def _reject(self, work: Work) -> None:
         """Returned to the clerk with the reasons in plain words."""
@@ -616,7 +626,7 @@ class InvoiceFlow:
         finding = Finding(Reason.CHANGED_MEANWHILE, status)
         await self._hold(document, (finding,), exchanges, step="to respond")
 
-    # ------------------------------------------------------------------------------------------ writing down
+    # ------------------------------------------------------------------ writing down
 
     async def _write(self, document: Document, entry: Entry, **values: Any) -> None:
         await self.documents.change(document.key, entry, at=self.place.clock(), **values)
@@ -676,8 +686,3 @@ def _response_code(document: Document, *, success: bool) -> str:
     # The same for every try of the same answer: that is how a repeated one is recognised.
     count = "success" if success else f"failure/{document.attempts}"
     return str(uuid.uuid5(_CODES, f"{document.key}/{count}"))
-
-
-def next_instant(*moments: datetime | None) -> datetime | None:
-    """The earliest of the moments there are."""
-    return min((each for each in moments if each is not None), default=None)

@@ -1,0 +1,307 @@
+"""Imported master data: one row an item, as the payables system takes it, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ml_connector.store.database import Database
+from ml_connector.store.trail import Entry, Scribe
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """An item as it was read: what to send, and the hash of what it says without a touch."""
+
+    resource: str
+    code: str
+    erp_key: str
+    stage: int
+    payload: Mapping[str, Any]
+    hash: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """An item as it is stored."""
+
+    resource: str
+    code: str
+    erp_key: str
+    stage: int
+    payload: Mapping[str, Any]
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """An import whose outcome is not known yet."""
+
+    request_id: str
+    flow: str
+    resource: str
+    sent_at: datetime
+    checks: int
+
+
+class Imports:
+    """The items of one flow of one connection, written under its lease."""
+
+    def __init__(self, database: Database, scribe: Scribe, *, connection: str, flow: str, epoch: int) -> None:
+        self.database = database
+        self.scribe = scribe
+        self.connection = connection
+        self.flow = flow
+        self.epoch = epoch
+
+    async def stage(self, items: Sequence[Staged], *, run_id: int, at: datetime, force: bool) -> int:
+        """Stores what differs from what was sent last and makes it pending; the number of items that do.
+
+        An item that is inactive and was never imported is left out: there is nothing to switch off.
+        """
+        changed = 0
+        async with self.database.transaction() as transaction:
+            for active in (True, False):
+                chosen = [each for each in items if each.active is active]
+                if chosen:
+                    statement = _UPSERT if active else _UPDATE
+                    values = self._arrays(chosen) | {"run": run_id, "at": at, "force": force}
+                    changed += len((await transaction.execute(statement, values)).all())
+            if changed:
+                await self._fence(transaction)
+        return changed
+
+    def _arrays(self, items: Sequence[Staged]) -> dict[str, Any]:
+        return {
+            "c": self.connection, "flow": self.flow,
+            "resources": [each.resource for each in items], "codes": [each.code for each in items],
+            "keys": [each.erp_key for each in items], "stages": [each.stage for each in items],
+            "payloads": [json.dumps(each.payload, default=_number) for each in items],
+            "hashes": [each.hash for each in items],
+        }  # fmt: skip
+
+    async def refuse(self, erp_key: str, *, message: str, run_id: int, at: datetime) -> None:
+        """Keeps a record that cannot be imported as it is, with the reason why."""
+        entry = Entry(self.flow, erp_key, "mapped", "rejected", message)
+        async with self.database.transaction() as transaction:
+            row = await transaction.execute(
+                text(
+                    """INSERT INTO imported (connection_id, flow, resource, code, erp_key, payload, hash, status,
+                        message, run_id, active, updated_at)
+                    VALUES (:c, :flow, '-', :key, :key, '{}', md5(:message), 'rejected', :message, :run, false, :at)
+                    ON CONFLICT (connection_id, flow, resource, code) DO UPDATE
+                    SET message = :message, hash = md5(:message), run_id = :run, updated_at = :at
+                    WHERE imported.hash <> md5(:message) RETURNING code"""
+                ),
+                {
+                    "c": self.connection,
+                    "flow": self.flow,
+                    "key": erp_key,
+                    "message": message,
+                    "run": run_id,
+                    "at": at,
+                },
+            )
+            if row.first() is not None:
+                await self.scribe.append(transaction, self.connection, [entry], epoch=self.epoch, at=at)
+
+    async def missing(self, seen: Sequence[str]) -> tuple[list[str], int]:
+        """Keys of active items that are not among `seen`, and how many keys are active in all."""
+        rows = await self.database.fetch(
+            """WITH known AS (SELECT DISTINCT erp_key FROM imported
+                              WHERE connection_id = :c AND flow = :flow AND active)
+            SELECT known.erp_key AS key, (SELECT count(*) FROM known) AS total FROM known
+            LEFT JOIN unnest(cast(:seen AS text[])) AS here(key) ON here.key = known.erp_key
+            WHERE here.key IS NULL ORDER BY 1""",
+            c=self.connection, flow=self.flow, seen=list(seen),
+        )  # fmt: skip
+        return [row["key"] for row in rows], rows[0]["total"] if rows else 0
+
+    async def items_of(self, erp_keys: Sequence[str]) -> list[StoredItem]:
+        """The active items of some of the ledger's records."""
+        rows = await self.database.fetch(
+            "SELECT resource, code, erp_key, stage, payload, status FROM imported "
+            "WHERE connection_id = :c AND flow = :flow AND erp_key = ANY(:keys) AND active",
+            c=self.connection, flow=self.flow, keys=list(erp_keys),
+        )  # fmt: skip
+        return [StoredItem(**row) for row in rows]
+
+    async def pending(self, *, stage: int, limit: int, after: tuple[str, str]) -> list[StoredItem]:
+        """Items to be sent, of one resource, in order of their code."""
+        rows = await self.database.fetch(
+            """SELECT resource, code, erp_key, stage, payload, status FROM imported
+            WHERE connection_id = :c AND flow = :flow AND stage = :stage AND status = 'pending'
+                AND (resource, code) > (:resource, :code)
+            ORDER BY resource, code LIMIT :limit""",
+            c=self.connection, flow=self.flow, stage=stage, limit=limit, resource=after[0], code=after[1],
+        )  # fmt: skip
+        return [StoredItem(**row) for row in rows]
+
+    async def stages(self) -> list[int]:
+        """The stages that have something to send, in order."""
+        rows = await self.database.fetch(
+            "SELECT DISTINCT stage FROM imported WHERE connection_id = :c AND flow = :flow AND status = 'pending' "
+            "ORDER BY stage",
+            c=self.connection, flow=self.flow,
+        )  # fmt: skip
+        return [row["stage"] for row in rows]
+
+    async def mark_sent(
+        self, items: Sequence[StoredItem], *, request_id: str | None, refused: Mapping[str, str], run_id: int,
+        at: datetime, next_check: datetime,
+    ) -> None:  # fmt: skip
+        """What an import call came to, with the trail of every record, in one transaction."""
+        sent = [each for each in items if each.code not in refused]
+        entries = [
+            Entry(self.flow, each.code, "sent", "ok", "Sent to the payables system.", detail={"request": request_id})
+            for each in sent
+        ]
+        entries += [Entry(self.flow, code, "sent", "rejected", words) for code, words in refused.items()]
+        async with self.database.transaction() as transaction:
+            if sent and request_id is not None:
+                await transaction.execute(
+                    text(
+                        """INSERT INTO import_request (connection_id, request_id, flow, resource, sent_at, next_check,
+                            run_id) VALUES (:c, :id, :flow, :resource, :at, :next, :run)
+                        ON CONFLICT DO NOTHING"""
+                    ),
+                    {
+                        "c": self.connection,
+                        "id": request_id,
+                        "flow": self.flow,
+                        "resource": sent[0].resource,
+                        "at": at,
+                        "next": next_check,
+                        "run": run_id,
+                    },
+                )
+            status = "sent" if request_id is not None else "accepted"
+            await self._mark(transaction, sent, status=status, request_id=request_id, run_id=run_id, at=at)
+            for each in items:
+                if each.code in refused:
+                    await self._mark(
+                        transaction, [each], status="rejected", request_id=request_id, run_id=run_id, at=at,
+                        message=refused[each.code],
+                    )  # fmt: skip
+            await self.scribe.append(transaction, self.connection, entries, epoch=self.epoch, at=at)
+
+    async def _mark(
+        self, transaction: AsyncConnection, items: Sequence[StoredItem], *, status: str, request_id: str | None,
+        run_id: int, at: datetime, message: str | None = None,
+    ) -> None:  # fmt: skip
+        await transaction.execute(
+            text(
+                """UPDATE imported SET status = :status, request_id = :request, run_id = :run, updated_at = :at,
+                    message = :message
+                FROM unnest(cast(:resources AS text[]), cast(:codes AS text[])) AS now(resource, code)
+                WHERE connection_id = :c AND flow = :flow AND imported.resource = now.resource
+                    AND imported.code = now.code"""
+            ),
+            {
+                "c": self.connection,
+                "flow": self.flow,
+                "status": status,
+                "request": request_id,
+                "run": run_id,
+                "at": at,
+                "message": message,
+                "resources": [each.resource for each in items],
+                "codes": [each.code for each in items],
+            },
+        )
+
+    async def requests(self, *, due_by: datetime | None = None) -> list[OpenRequest]:
+        """Imports whose outcome is to be asked for, by `due_by` or all."""
+        rows = await self.database.fetch(
+            """SELECT request_id, flow, resource, sent_at, checks FROM import_request
+            WHERE connection_id = :c AND flow = :flow
+                AND (cast(:by AS timestamptz) IS NULL OR next_check <= :by) ORDER BY sent_at""",
+            c=self.connection, flow=self.flow, by=due_by,
+        )  # fmt: skip
+        return [OpenRequest(**row) for row in rows]
+
+    async def items_sent(self, request_id: str) -> list[StoredItem]:
+        """The items of an import whose outcome is not known yet."""
+        rows = await self.database.fetch(
+            "SELECT resource, code, erp_key, stage, payload, status FROM imported "
+            "WHERE connection_id = :c AND request_id = :id AND status = 'sent' ORDER BY code",
+            c=self.connection, id=request_id,
+        )  # fmt: skip
+        return [StoredItem(**row) for row in rows]
+
+    async def settle(
+        self, request: OpenRequest, outcomes: Mapping[str, tuple[str, str]], *, done: bool, at: datetime,
+        next_check: datetime | None,
+    ) -> None:  # fmt: skip
+        """Writes what became of an import's items: code to (status, words)."""
+        entries = [
+            Entry(self.flow, code, "imported", status, words or "Taken by the payables system.",
+                  detail={"request": request.request_id})
+            for code, (status, words) in outcomes.items()
+        ]  # fmt: skip
+        async with self.database.transaction() as transaction:
+            await transaction.execute(
+                text(
+                    """UPDATE imported SET status = now.status, message = nullif(now.words, ''), updated_at = :at
+                    FROM unnest(cast(:codes AS text[]), cast(:statuses AS text[]), cast(:words AS text[]))
+                        AS now(code, status, words)
+                    WHERE connection_id = :c AND request_id = :id AND imported.code = now.code
+                        AND imported.status = 'sent'"""
+                ),
+                {
+                    "c": self.connection,
+                    "id": request.request_id,
+                    "at": at,
+                    "codes": list(outcomes),
+                    "statuses": [status for status, _ in outcomes.values()],
+                    "words": [words for _, words in outcomes.values()],
+                },
+            )
+            closing = (
+                "DELETE FROM import_request WHERE connection_id = :c AND request_id = :id"
+                if done
+                else "UPDATE import_request SET checks = checks + 1, next_check = :next "
+                "WHERE connection_id = :c AND request_id = :id"
+            )
+            await transaction.execute(
+                text(closing),
+                {"c": self.connection, "id": request.request_id} | ({} if done else {"next": next_check}),
+            )
+            await self.scribe.append(transaction, self.connection, entries, epoch=self.epoch, at=at)
+
+    async def _fence(self, transaction: AsyncConnection) -> None:
+        await transaction.execute(text("SELECT fence(:c, :epoch)"), {"c": self.connection, "epoch": self.epoch})
+
+
+_READ = """unnest(cast(:resources AS text[]), cast(:codes AS text[]), cast(:keys AS text[]),
+    cast(:stages AS smallint[]), cast(:payloads AS jsonb[]), cast(:hashes AS text[])) AS read(resource, code, erp_key, stage, payload, hash)"""
+_UPSERT = text(
+    f"""INSERT INTO imported (connection_id, flow, resource, code, erp_key, stage, payload, hash, active, status,
+        run_id, updated_at)
+    SELECT :c, :flow, resource, code, erp_key, stage, payload, hash, true, 'pending', :run, :at FROM {_READ}
+    ON CONFLICT (connection_id, flow, resource, code) DO UPDATE
+    SET payload = excluded.payload, hash = excluded.hash, erp_key = excluded.erp_key, stage = excluded.stage,
+        active = true, status = 'pending', message = NULL, run_id = excluded.run_id, updated_at = excluded.updated_at
+    WHERE imported.hash <> excluded.hash OR cast(:force AS boolean) RETURNING code"""
+)
+_UPDATE = text(
+    f"""UPDATE imported SET payload = read.payload, hash = read.hash, active = false, status = 'pending',
+        message = NULL, run_id = :run, updated_at = :at FROM {_READ}
+    WHERE connection_id = :c AND flow = :flow AND imported.resource = read.resource AND imported.code = read.code
+        AND (imported.hash <> read.hash OR cast(:force AS boolean)) RETURNING imported.code"""
+)
+
+
+def _number(value: object) -> Any:
+    from decimal import Decimal
+
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"{type(value).__name__} has no place in a payload")
