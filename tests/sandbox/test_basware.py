@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -14,13 +15,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, ClientSession, encode_basic_auth, web
+from aiohttp import ClientConnectorError, ClientResponse, ClientSession, encode_basic_auth, web
 
 from ml_connector.sandbox.basware import BASIC_PASSWORD, BASIC_USER, CLIENT_ID, CLIENT_SECRET, Basware
 from ml_connector.sandbox.basware.schema import problems
 from ml_connector.sandbox.basware.tokens import SCOPES
 from ml_connector.sandbox.clock import Clock
 from ml_connector.sandbox.company import found
+from ml_connector.sandbox.server import start
 
 TOKEN = "x-amz-meta-continuationtoken"
 DOCUMENTS = "/v1/accountingDocuments"
@@ -1034,3 +1036,24 @@ class TestControl:
     async def test_it_says_that_it_is_simulated(self, basware: Client) -> None:
         assert (await basware.get("/_sandbox/")).body["simulated"] is True
         assert "Simulated" in (await basware.get("/_sandbox/", headers={"Accept": "text/html"})).text
+
+
+class TestServer:
+    async def test_all_systems_answer_at_their_addresses_until_closed(self) -> None:
+        for _ in range(20):
+            try:
+                running = await start(port_base=random.randrange(20_000, 60_000), seeded=False)
+                break
+            except OSError:
+                continue
+        else:
+            pytest.fail("No free ports were found.")
+        assert set(running.addresses) == {"basware", "business-central"}
+        async with ClientSession() as session:
+            for address in running.addresses.values():
+                async with session.get(f"{address}/_sandbox/state") as answer:
+                    assert (await answer.json())["simulated"] is True
+        await running.close()
+        async with ClientSession() as session:
+            with pytest.raises(ClientConnectorError):
+                await session.get(running.addresses["basware"])

@@ -36,7 +36,7 @@ class Running:
 
     async def serve(self, application: web.Application, host: str, port: int) -> None:
         """Serves one more application."""
-        runner = web.AppRunner(application, access_log=None)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
         await runner.setup()
         self._runners.append(runner)
         await web.TCPSite(runner, host, port).start()
