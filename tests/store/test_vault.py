@@ -64,7 +64,7 @@ def test_a_missing_key_says_what_to_run(tmp_path: Path) -> None:
         Keys(Settings(home=tmp_path, key=None, key_file=None))
 
 
-@pytest.mark.parametrize("text", ["", "short", encoded(31), encoded(33), "!" * 43])
+@pytest.mark.parametrize("text", ["", "short", "A" * 42, "A" * 44, "!" * 43])
 def test_a_key_of_the_wrong_shape_is_refused_without_being_shown(text: str, tmp_path: Path) -> None:
     with pytest.raises(KeyProblem) as caught:
         Keys(Settings(home=tmp_path, key=SecretStr(text)))
