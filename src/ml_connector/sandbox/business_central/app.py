@@ -15,10 +15,11 @@ from ml_connector.sandbox.business_central.gate import Gate
 from ml_connector.sandbox.business_central.hooks import Hooks
 from ml_connector.sandbox.business_central.metadata import describe
 from ml_connector.sandbox.business_central.seed import open_books
-from ml_connector.sandbox.business_central.service import Answer, Call, Service, dump_json, parse_json
+from ml_connector.sandbox.business_central.service import Answer, Call, Service
 from ml_connector.sandbox.business_central.signin import TENANT, SignIn
 from ml_connector.sandbox.business_central.table import Store
 from ml_connector.sandbox.business_central.webhooks import SUPPORTED, Webhooks, require_method, shown
+from ml_connector.sandbox.business_central.wire import dump_json, parse_json
 from ml_connector.sandbox.clock import Clock
 from ml_connector.sandbox.switchboard import Switchboard
 from ml_connector.sandbox.trade import TradingCompany

@@ -6,7 +6,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ml_connector.sandbox.business_central.errors import Refused, bad_request
-from ml_connector.sandbox.business_central.service import Answer, Call, Service, dump_json, parse_json
+from ml_connector.sandbox.business_central.service import Answer, Call, Service
+from ml_connector.sandbox.business_central.wire import dump_json, parse_json
 
 _LIMIT = 100
 _TOO_MANY = (

@@ -23,7 +23,8 @@ from ml_connector.sandbox.business_central.ledger import entry_of, pay, unpay
 from ml_connector.sandbox.business_central.lines import document_lines
 from ml_connector.sandbox.business_central.posting import cancel
 from ml_connector.sandbox.business_central.schema import Row
-from ml_connector.sandbox.business_central.service import PAGE_SIZE, dump_json
+from ml_connector.sandbox.business_central.service import PAGE_SIZE
+from ml_connector.sandbox.business_central.wire import dump_json
 from ml_connector.sandbox.company import found
 
 if TYPE_CHECKING:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -28,6 +26,7 @@ from ml_connector.sandbox.business_central.query import parse_query
 from ml_connector.sandbox.business_central.reading import read_page, write
 from ml_connector.sandbox.business_central.schema import GUID, TYPES, EntityType, Row, read_body
 from ml_connector.sandbox.business_central.table import Store, Table, etag
+from ml_connector.sandbox.business_central.wire import parse_json
 
 PAGE_SIZE = 20_000
 _SEGMENT = re.compile(r"([$A-Za-z][\w.]*)(?:\((.*)\))?")
@@ -253,27 +252,6 @@ class Service:
         written = write(row, query, parts=_parts_of(place.books), links=links)
         headers = {"ETag": written.get("@odata.etag", "")} | ({"Location": location} if location else {})
         return Answer(status, {"@odata.context": context, **written}, headers)
-
-
-def parse_json(body: bytes) -> Any:
-    """The body with decimals kept exact; raises Refused when it is not JSON."""
-    try:
-        return json.loads(body, parse_float=Decimal)
-    except ValueError:
-        raise bad_request("Invalid Request Body") from None
-
-
-def dump_json(body: Any) -> str:
-    """JSON with decimals as numbers: shortest form, exact for anything a ledger holds."""
-    return json.dumps(body, default=_number, ensure_ascii=False)
-
-
-def _number(value: Any) -> int | float:
-    if not isinstance(value, Decimal):
-        message = f"{type(value).__name__} is not for the wire"
-        raise TypeError(message)
-    whole = int(value)
-    return whole if whole == value else float(value)
 
 
 def _translated(refused: Refused) -> Refused:

@@ -18,7 +18,7 @@ CLIENT_SECRET = "bc-secret"  # noqa: S105 - a simulated system's
 _SECRET = CLIENT_SECRET.encode()
 _NO_GRANT = "The request body must contain the following parameter: 'grant_type'."
 _OTHER_GRANT = "The app requested an unsupported grant type."
-_WRONG_SECRET = "Invalid client secret provided. Ensure the secret being sent is the client secret value."
+_WRONG_SECRET = "Invalid client secret provided. Ensure the secret being sent is the client secret value."  # noqa: S105 - a message
 SCOPE = "https://api.businesscentral.dynamics.com/.default"
 
 
