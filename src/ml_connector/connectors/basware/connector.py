@@ -58,10 +58,12 @@ from ml_connector.records.reason import Reason
 FEEDBACK_GRACE: Final = timedelta(minutes=10)
 """How long an error may take to appear where only errors are told (Basware dossier 7.2)."""
 _NO_STATUS: Final = frozenset({403, 501})
+_LEFT_AS_IT_IS: Final = frozenset({400, 404, 405})
+"""Answers to acknowledging a request that need nothing: it only tidies Basware's own list."""
 
 
 class Basware:
-    """One company of one Basware tenant. `feedback` and `respond_prebook` go beyond the protocol."""
+    """One company of one Basware tenant. `respond_prebook` goes beyond the protocol."""
 
     def __init__(
         self,
@@ -190,16 +192,17 @@ class Basware:
             return await self._outcome_by_feedback(request_id, items)
         return outcomes.settle(statuses, items)
 
-    async def feedback(self, resource: str, code: str) -> str | None:
-        """The newest error known of one record, for instance of one that was skipped as unchanged."""
-        found = await self._feedbacks(f"{entity_type(resource)}/{segment(code)}")
+    async def feedback(self, item: ImportItem) -> str | None:
+        found = await self._feedbacks(f"{entity_type(item.resource)}/{segment(item.code)}")
         return outcomes.newest_feedback(found)
 
     async def settle_import(self, request_id: str) -> None:
-        body = {"requestIds": request_id.split(SEPARATOR)}
-        reply = await self._client.post("/v1/requestStatus/acknowledge", body, idempotent=True)
-        if not reply.ok and reply.status not in (404, 405):  # unknown, or acknowledged before
-            raise error_of(reply, attempted=Reason.UNEXPECTED)
+        """A request that is unknown, acknowledged before, or busy with another target system is left as it is."""
+        for each in request_id.split(SEPARATOR):
+            body = {"requestIds": [each]}
+            reply = await self._client.post("/v1/requestStatus/acknowledge", body, idempotent=True)
+            if not reply.ok and reply.status not in _LEFT_AS_IT_IS:
+                raise error_of(reply, attempted=Reason.UNEXPECTED)
 
     async def _status(self, request_id: str) -> RequestStatus | None:
         answer = await self._client.get(f"/v1/requestStatus/{segment(request_id)}")

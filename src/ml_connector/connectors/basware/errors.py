@@ -132,7 +132,7 @@ def error_of(reply: Reply, *, attempted: Reason = Reason.UNEXPECTED, subject: st
         Finding(
             reason_of(status=reply.status, type_=each.type, code=each.code, attempted=attempted),
             subject,
-            f"{reply.status} {each.code} {each.message}".replace("  ", " ").strip()[:_WORDS],
+            " ".join(dict.fromkeys(filter(None, (str(reply.status), each.code, each.message))))[:_WORDS],
         )
         for each in told
     )

@@ -68,7 +68,7 @@ class Sending:
 
     def _refuse_last(self, reply: Reply, item: ImportItem) -> None:
         """A refusal of a single record is about that record, named or not."""
-        error = error_of(reply, attempted=Reason.RECORD_REFUSED, subject=item.code)
+        error = error_of(reply, attempted=Reason.RECORD_REFUSED)
         if error.reason is not Reason.RECORD_REFUSED:
             raise error
         self._refused[item.code] = (

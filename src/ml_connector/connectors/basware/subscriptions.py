@@ -12,8 +12,7 @@ from ml_connector.connectors.basware.client import BaswareClient, members_of
 from ml_connector.connectors.basware.errors import error_of
 from ml_connector.connectors.basware.mapping import stamp
 from ml_connector.connectors.basware.webhook import parse_notification
-from ml_connector.connectors.errors import Refused
-from ml_connector.records.reason import Finding, Reason
+from ml_connector.records.reason import Reason
 
 PATH: Final = "/v1/subscriptions"
 TASKS_PATH: Final = "/v1/tasks"
@@ -42,20 +41,8 @@ async def subscribe(client: BaswareClient, *, url: str, token: str) -> None:
     reply = await client.post(PATH, missing, idempotent=True)
     if reply.ok:
         return
-    error = error_of(reply, attempted=Reason.ADDRESS_WRONG, subject=f"The webhook {url}")
-    if error.reason is not Reason.ADDRESS_WRONG:
-        raise error
-    said = (
-        "Basware sends a test notification to this address before it subscribes and wants a 200; the service "
-        "must be running and reachable from the internet there: "
-    )
-    raise Refused(
-        system=error.system,
-        findings=tuple(Finding(each.reason, each.subject, said + each.vendor_text) for each in error.findings),
-        status=error.status,
-        code=error.code,
-        request_id=error.request_id,
-    )
+    where = f"The webhook {url}, which Basware calls before it subscribes and which must run and be reachable,"
+    raise error_of(reply, attempted=Reason.ADDRESS_WRONG, subject=where)
 
 
 async def missed(client: BaswareClient, *, since: datetime) -> AsyncIterator[Sequence[Notification]]:
