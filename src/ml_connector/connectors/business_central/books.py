@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Generic, TypeVar
 
-from ml_connector.connectors.business_central.client import BusinessCentralClient
+from ml_connector.connectors.business_central.client import BusinessCentralClient, Part
 from ml_connector.connectors.business_central.documents import code, units
 from ml_connector.connectors.business_central.errors import unexpected
 from ml_connector.connectors.business_central.manifest import CODE_LENGTH, FILTER_LENGTH, MAX_PAGE
 from ml_connector.connectors.business_central.mapping import NO_ID, date_of, is_postable
 from ml_connector.connectors.errors import ConnectorError
-from ml_connector.connectors.odata import any_of, chunks_of_filter, decode_enum, literal
+from ml_connector.connectors.odata import address, any_of, chunks_of_filter, decode_enum, literal
 
 T = TypeVar("T")
 
@@ -164,20 +164,17 @@ class Books:
         return frozenset(code(str(row["code"])) for row in rows)
 
     async def _load_rates(self, currencies: frozenset[str]) -> Mapping[str, date]:
-        async def first(currency: str) -> tuple[str, date | None]:
-            rows = await self._client.rows(
-                "currencyExchangeRates",
-                {
-                    "$filter": f"currencyCode eq {literal(currency)}",
-                    "$select": "id,startingDate",
-                    "$orderby": "startingDate",
-                    "$top": "1",
-                },
-            )
-            return currency, date_of(rows[0]["startingDate"]) or date.min if rows else None
-
-        found = await asyncio.gather(*(first(currency) for currency in sorted(currencies)))
-        return {currency: day for currency, day in found if day is not None}
+        """One request for all: the first rate of each, since all of their history can be long."""
+        asked = sorted(currencies)
+        replies = await self._client.batch_all([_first_rate(currency) for currency in asked])
+        found: dict[str, date] = {}
+        for currency, reply in zip(asked, replies, strict=False):
+            if not reply.ok:
+                raise reply.failure()
+            rows = reply.body.get("value") if isinstance(reply.body, dict) else None
+            if rows:
+                found[currency] = date_of(rows[0]["startingDate"]) or date.min
+        return found
 
     async def _load_terms(self) -> Mapping[str, str]:
         rows = await self._client.rows("paymentTerms", {"$select": "id,code"})
@@ -230,6 +227,16 @@ def _vendor_facts(row: Mapping[str, Any]) -> VendorFacts:
             code(str(each.get("dimensionCode") or "")) for each in defaults if each.get("dimensionValueCode")
         ),
     )
+
+
+def _first_rate(currency: str) -> Part:
+    options = {
+        "$filter": f"currencyCode eq {literal(currency)}",
+        "$select": "id,startingDate",
+        "$orderby": "startingDate",
+        "$top": "1",
+    }
+    return Part("GET", address("currencyExchangeRates", options))
 
 
 def _sayable(codes: Iterable[str]) -> list[str]:

@@ -115,7 +115,7 @@ RULES: Final = (
     Rule(Reason.RATE_MISSING, r"There is no Currency Exchange Rate within the filter"),
     # -- posting
     Rule(Reason.PERIOD_CLOSED, r"not within your range of allowed posting dates"),
-    Rule(Reason.POSSIBLE_DUPLICATE, r"^Purchase (?:Invoice|Credit Memo|\S+) (.+?) already exists for this vendor"),
+    Rule(Reason.POSSIBLE_DUPLICATE, r"^Purchase (?:Invoice|Credit Memo|\S+) .+? already exists for this vendor"),
     Rule(Reason.NUMBER_MISSING, r"enter the document number of the document from the vendor"),
     Rule(Reason.CODING_MISSING, r"There is nothing to post because|add at least one line item"),
     Rule(Reason.AWAITS_APPROVAL, r"^Purchase \D+? (\S+) must be approved and released"),
