@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import aiohttp
@@ -37,8 +38,14 @@ from ml_connector.records.reason import Reason
 from ml_connector.sandbox.basware import Basware as Simulated
 from ml_connector.sandbox.clock import Clock
 from ml_connector.sandbox.company import found
+from ml_connector.sandbox.trade import TradingCompany
 
 TOKEN = "k3J9vT0sQm7xWb2Zr8Yd5Nf1Lh6Pc4Ug"
+
+
+@cache
+def founded(today: date) -> TradingCompany:
+    return found(today=today)
 
 
 def now() -> datetime:
@@ -67,7 +74,7 @@ async def box() -> AsyncGenerator[Box]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     ports = [each.getsockname()[1] for each in sockets]
     clock = Clock()
-    company = found(today=clock.now().date(), vendors=12, orders=2)
+    company = founded(clock.now().date())
     simulated = Simulated(
         clock=clock, companies=[company], file_origin=f"http://127.0.0.1:{ports[1]}", import_delay=0.05
     )

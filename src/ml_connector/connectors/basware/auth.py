@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 from urllib.parse import urlencode
 
-from ml_connector.connectors.basware.errors import SYSTEM, complaints, error_of, refused
+from ml_connector.connectors.basware.errors import SYSTEM, error_of, refused
 from ml_connector.connectors.errors import ConnectorError, Unavailable
 from ml_connector.connectors.http import HttpClient, Reply, TokenAuthorizer
 from ml_connector.records.reason import Finding, Reason
@@ -67,7 +67,7 @@ class SignIn:
         if self.region_found is not None:
             reply = await self._ask(self._addresses[self.region_found], SCOPES)
             if not reply.ok:
-                raise _token_error(reply)
+                raise error_of(reply)
             return self._take(reply)
         return await self._find()
 
@@ -87,7 +87,7 @@ class SignIn:
                 silent = silent or isinstance(error, Unavailable)
                 said.append(f"{region} ({address}): {error.findings[0].vendor_text or error.reason}")
                 continue
-            error = None if reply.ok else _token_error(reply)
+            error = None if reply.ok else error_of(reply)
             if error is None or error.reason is Reason.RIGHTS_MISSING:  # known here, though rights lack
                 self.region_found = region
                 if error is not None:
@@ -129,9 +129,3 @@ class SignIn:
         # In seconds, whatever the field's description says (dossier 1.2).
         self.lifetime = float(members.get("expires_in") or _DEFAULT_LIFETIME)
         return token, self.lifetime
-
-
-def _token_error(reply: Reply) -> ConnectorError:
-    if not complaints(reply) and reply.status == 200:  # pragma: no cover - callers ask only for failures
-        return refused(Reason.UNEXPECTED, SYSTEM)
-    return error_of(reply, attempted=Reason.UNEXPECTED)
