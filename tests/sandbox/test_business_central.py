@@ -469,3 +469,27 @@ async def test_reset_goes_back_to_the_first_day(wire: Wire) -> None:
     await wire.make()
     await wire.control("reset")
     assert (await wire.send("GET", f"{wire.origin}/_sandbox/bills")).body["total"] == before
+
+
+async def test_a_vendor_with_bills_cannot_be_deleted(wire: Wire) -> None:
+    made = await wire.make()
+    vendor = await wire.first("vendors", f"number eq '{made['vendorNumber']}'")
+    drafted = await wire.delete(f"vendors({vendor['id']})")
+    assert drafted.message.startswith(f"You cannot delete Vendor {vendor['number']} because there is at least one")
+    await wire.post_document(made["id"])
+    posted = await wire.delete(f"vendors({vendor['id']})")
+    assert "it has ledger entries" in posted.message
+    unused = await wire.post("vendors", {"displayName": "Never billed"})
+    assert (await wire.delete(f"vendors({unused.body['id']})", tag=unused.tag)).status == 204
+
+
+async def test_a_tax_group_made_through_the_api_can_be_used(wire: Wire) -> None:
+    group = await wire.post("taxGroups", {"code": "vat5", "displayName": "Five"})
+    assert group.body["code"] == "VAT5"
+    made = await wire.make(purchaseInvoiceLines=[wire.line(taxCode="VAT5")])
+    assert (await wire.lines(made["id"]))[0]["taxCode"] == "VAT5"
+
+
+async def test_read_only_intent_is_for_reads(wire: Wire) -> None:
+    reply = await wire.post("purchaseInvoices", wire.draft(), **{"Data-Access-Intent": "ReadOnly"})
+    assert reply.status == 400

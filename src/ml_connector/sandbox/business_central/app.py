@@ -15,7 +15,7 @@ from ml_connector.sandbox.business_central.gate import Gate
 from ml_connector.sandbox.business_central.hooks import Hooks
 from ml_connector.sandbox.business_central.metadata import describe
 from ml_connector.sandbox.business_central.seed import open_books
-from ml_connector.sandbox.business_central.service import Answer, Call, Service
+from ml_connector.sandbox.business_central.service import PAGE_SIZE, Answer, Call, Service
 from ml_connector.sandbox.business_central.signin import TENANT, SignIn
 from ml_connector.sandbox.business_central.table import Store
 from ml_connector.sandbox.business_central.webhooks import SUPPORTED, Webhooks, require_method, shown
@@ -49,9 +49,14 @@ class BusinessCentral:
         self.reset()
 
     def reset(self) -> None:
-        """Back to the first day, with the companies of then."""
-        self.webhooks.forget()
+        """Back to the first day: the companies of then, and every setting as it was. Tokens stay good."""
         self.store.listener = None
+        self.webhooks.forget()
+        self.gate = Gate(self.clock)
+        self.sign_in.registered = True
+        self.service.page_size = PAGE_SIZE
+        self.service.language = "en-US"
+        self.service.ledger_entries = True
         self.service.books.clear()
         for company in self.founders:
             self.add(company)

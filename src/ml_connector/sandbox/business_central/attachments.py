@@ -20,7 +20,7 @@ _TITLES = {name: title for title, name in _SETS.items()}
 def create_attachment(books: Books, entity_set: str, values: Row, parent: tuple[str, Row] | None) -> Row:
     """An entry with nothing in it yet; raises Refused for a parent that cannot have one."""
     if parent is not None:
-        values = {"parentType": _TITLES[parent[0]], "parentId": parent[1]["id"], **values}
+        values = {"parentType": _TITLES.get(parent[0], " "), "parentId": parent[1]["id"], **values}
     kind = values.get("parentType", " ")
     if entity_set == "attachments" and kind in _MASTER_RECORDS:
         raise dialog(f"Parent type {kind} is not supported. Use documentAttachments API instead.")

@@ -29,9 +29,9 @@ _INDEXED: dict[str, tuple[str, ...]] = {
     "unitsOfMeasure": ("code",),
     "countriesRegions": ("code",),
     "paymentMethods": ("code",),
-    "purchaseInvoices": ("number", "vendorInvoiceNumber"),
-    "purchaseCreditMemos": ("number", "vendorCreditMemoNumber"),
-    "purchaseOrders": ("number",),
+    "purchaseInvoices": ("number", "vendorNumber", "vendorInvoiceNumber"),
+    "purchaseCreditMemos": ("number", "vendorNumber", "vendorCreditMemoNumber"),
+    "purchaseOrders": ("number", "vendorNumber"),
     "purchaseInvoiceLines": ("documentId",),
     "purchaseCreditMemoLines": ("documentId",),
     "purchaseOrderLines": ("documentId",),
@@ -39,7 +39,7 @@ _INDEXED: dict[str, tuple[str, ...]] = {
     "purchaseReceiptLines": ("documentId",),
     "attachments": ("parentId",),
     "documentAttachments": ("parentId",),
-    "vendorLedgerEntries": ("documentNumber", "externalDocumentNumber"),
+    "vendorLedgerEntries": ("documentNumber", "externalDocumentNumber", "vendorNumber"),
     "generalLedgerEntries": ("documentNumber",),
 }
 _KEYS = {"vendorLedgerEntries": "entryNumber"}

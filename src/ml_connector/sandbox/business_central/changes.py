@@ -6,9 +6,13 @@ from typing import Any
 
 from ml_connector.sandbox.business_central.books import Books
 from ml_connector.sandbox.business_central.documents import ORDER, create_header
-from ml_connector.sandbox.business_central.errors import Refused
 from ml_connector.sandbox.business_central.lines import create_line, document_lines, settle_document
-from ml_connector.sandbox.business_central.masters import change_master, create_default_dimension, create_master
+from ml_connector.sandbox.business_central.masters import (
+    change_master,
+    create_default_dimension,
+    create_master,
+    remove_vendor,
+)
 from ml_connector.sandbox.business_central.posting import receive
 from ml_connector.sandbox.business_central.schema import TYPES, Row, read_value, write_row
 from ml_connector.sandbox.business_central.table import new_id
@@ -123,13 +127,10 @@ def _delete(books: Books, entity_set: str, row: Row | None, key: str) -> dict[st
     if entity_set == ORDER.headers:
         for line in document_lines(books, ORDER, row["id"]):
             books.table(ORDER.lines).drop(line["id"])
-    if entity_set == "vendors" and any(
-        header["vendorId"] == row["id"] and not header["_posted"]
-        for header in books.table("purchaseInvoices").rows.values()
-    ):
-        message = f"You cannot delete Vendor {key} because there is at least one outstanding Purchase Invoice for it."
-        raise Refused(400, "Application_DialogException", message)
-    books.table(entity_set).drop(row["id"])
+    if entity_set == "vendors":
+        remove_vendor(books, row)
+    else:
+        books.table(entity_set).drop(row["id"])
     return {"deleted": key}
 
 

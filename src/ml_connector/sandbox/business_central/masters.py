@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from ml_connector.sandbox.business_central.books import Books
-from ml_connector.sandbox.business_central.documents import wanted_currency
+from ml_connector.sandbox.business_central.documents import KINDS, wanted_currency
 from ml_connector.sandbox.business_central.errors import Refused, bad_relation, dialog
 from ml_connector.sandbox.business_central.schema import NO_GUID, TYPES, Row
 from ml_connector.sandbox.business_central.table import new_id
@@ -14,7 +16,7 @@ _TABLES = {"vendors": "Vendor", "items": "Item", "paymentTerms": "Payment Terms"
 
 def create_master(books: Books, entity_set: str, values: Row) -> Row:
     """A new row of master data; raises Refused for a number or code that is taken."""
-    row = TYPES[entity_set].blank() | {"id": new_id(), "_dims": {}}
+    row = TYPES[entity_set].blank() | {"id": new_id(), "_dims": {}, "_tax": "", "_account": ""}
     key = "number" if "number" in row else "code"
     if not values.get(key):
         if entity_set not in _NUMBERED:
@@ -22,6 +24,8 @@ def create_master(books: Books, entity_set: str, values: Row) -> Row:
         values = {**values, key: books.next_number(_NUMBERED[entity_set])}
     if entity_set == "vendors":
         row |= {"_currency": "", "currencyCode": books.company.currency}
+    if entity_set == "taxGroups":
+        row |= {"_percent": Decimal(0), "_identifier": values[key]}
     return _save(books, entity_set, row, values, key=key)
 
 
@@ -66,6 +70,25 @@ def _vendor_values(books: Books, values: Row) -> Row:
 def _require_known(books: Books, entity_set: str, identity: str | None, field: str, title: str) -> None:
     if identity not in (None, NO_GUID) and identity not in books.table(entity_set).rows:
         raise dialog(f"The {field} does not match to a {title}.")
+
+
+def remove_vendor(books: Books, row: Row) -> None:
+    """Deletes a vendor; raises Refused while documents or ledger entries speak of it."""
+    number = row["number"]
+    for kind in KINDS.values():
+        if any(not header["_posted"] for header in books.table(kind.headers).find("vendorNumber", number)):
+            raise dialog(
+                f"You cannot delete Vendor {number} because there is at least one outstanding {kind.title} "
+                "for this vendor."
+            )
+    if books.table("vendorLedgerEntries").first("vendorNumber", number):
+        raise dialog(
+            f"You cannot delete Vendor {number} because it has ledger entries in a fiscal year "
+            "that has not been closed yet."
+        )
+    for default in books.table("defaultDimensions").find("parentId", row["id"]):
+        books.table("defaultDimensions").drop(default["id"])
+    books.table("vendors").drop(row["id"])
 
 
 def create_default_dimension(books: Books, parent: Row, values: Row, *, parent_type: str = "Vendor") -> Row:

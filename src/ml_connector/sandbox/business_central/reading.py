@@ -82,9 +82,10 @@ def _all(table: Table, query: Query) -> Iterator[Row]:
 def _narrowed(table: Table, query: Query) -> list[str] | None:
     if query.filter is None:
         return None
-    for name, values in query.filter.equal.items():
-        if table.can_find(name):
-            return table.keys_of(name, values)
+    known = {name: values for name, values in query.filter.equal.items() if table.can_find(name)}
+    if known:
+        fewest = min(known, key=lambda name: table.count_of(name, known[name]))
+        return table.keys_of(fewest, known[fewest])
     if query.filter.since:
         return table.keys_since(query.filter.since, limit=max(1_000, len(table.rows) // 8))
     return None

@@ -129,7 +129,11 @@ class Service:
                 return self._companies(call)
             books = self._company(segments[0].key)
             if len(segments) == 1:
-                return Answer(body=_company_row(books))
+                if call.method != "GET":
+                    raise no_method(call.method, "companies")
+                return Answer(
+                    body={"@odata.context": f"{call.root}/$metadata#companies/$entity", **_company_row(books)}
+                )
             return self._resource(call, books, segments[1:])
         if segments[0].name not in TYPES:
             raise no_segment(segments[0].name)

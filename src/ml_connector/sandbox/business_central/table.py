@@ -130,6 +130,10 @@ class Table:
             return sorted(key for key in values if isinstance(key, str) and key in self.rows)
         return sorted(key for value in values for key in self._by[name].get(value, ()))
 
+    def count_of(self, name: str, values: Iterable[object]) -> int:
+        """How many rows have one of those values at most."""
+        return sum(1 if name == self._key else len(self._by[name].get(value, ())) for value in values)
+
     def can_find(self, name: str) -> bool:
         """True when that property leads straight to its rows."""
         return name == self._key or name in self._by

@@ -45,6 +45,9 @@ SUPPORTED = frozenset(
 """The documented entities among those served here; purchaseOrders is not one (dossier U12)."""
 LIFETIME = timedelta(days=3)
 LIMIT = 200
+WINDOW = 30.0
+THRESHOLD = 1000
+RETRY_DELAYS: tuple[float, ...] = (60, 60, 600, 6000, 60000)
 _RESOURCE = re.compile(r"/?(?:.*/)?api/v2\.0/companies\(([0-9a-fA-F-]{36})\)/(\w+)")
 _WRITABLE = {"notificationUrl", "resource", "clientState"}
 _RETRIED = {408, 429}
@@ -55,10 +58,10 @@ class Webhooks:
     """Who wants to know of what, and the sending of it."""
 
     store: Store
-    window: float = 30.0
+    window: float = WINDOW
     """Seconds between the first change and the notification."""
-    threshold: int = 1000
-    retry_delays: tuple[float, ...] = (60, 60, 600, 6000, 60000)
+    threshold: int = THRESHOLD
+    retry_delays: tuple[float, ...] = RETRY_DELAYS
     rows: dict[str, Row] = field(default_factory=dict)
     sent: int = 0
     _pending: dict[str, dict[str, Change]] = field(default_factory=dict)
@@ -126,7 +129,8 @@ class Webhooks:
             await self._session.close()
 
     def forget(self) -> None:
-        """Drops every subscription and all that was to be told."""
+        """Drops every subscription and all that was to be told, and sends as at first."""
+        self.window, self.threshold, self.retry_delays = WINDOW, THRESHOLD, RETRY_DELAYS
         self.rows.clear()
         self._pending.clear()
 

@@ -103,6 +103,8 @@ def remove(books: Books, entity_set: str, row: Row, *, parent: Parent) -> None:
     elif entity_set == "dimensionSetLines":
         assert parent is not None
         dimensions.remove_dimension(books, parent[0], parent[1], row["code"])
+    elif entity_set == "vendors":
+        masters.remove_vendor(books, row)
     elif entity_set in KINDS:
         _remove_document(books, entity_set, row)
     else:
