@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ml_connector.connectors.base import DimensionRule
+from ml_connector.engine.schedules import FlowSchedule, duration, seconds
 from ml_connector.operations.configuration import (
     Configuration,
     ConfigurationError,
@@ -18,7 +19,6 @@ from ml_connector.operations.configuration import (
     read_configuration,
     schema,
 )
-from ml_connector.operations.schedules import FlowSchedule, duration, seconds
 from ml_connector.records.flow import Flow
 
 Parse = Callable[..., Configuration]

@@ -13,18 +13,17 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ml_connector.engine.schedules import FlowSchedule
+from ml_connector.engine.sides import UnknownConnection, load_settings
 from ml_connector.operations.configuration import Configuration, ConfigurationError
 from ml_connector.operations.connections import (
     Change,
     ChangeKind,
     FieldChange,
-    UnknownConnection,
     apply,
     export,
-    load_side_settings,
     plan,
 )
-from ml_connector.operations.schedules import FlowSchedule
 from ml_connector.records.flow import Flow
 from ml_connector.store.database import Database
 from ml_connector.store.keys import create_key, new_key, write_keys
@@ -254,15 +253,15 @@ async def test_the_export_of_an_unknown_connection_lists_the_known_ones(
 
 async def test_settings_are_loaded_with_secrets_and_defaults(database: Database, vault: Vault, parse: Parse) -> None:
     await put(database, vault, parse())
-    loaded = await load_side_settings(database, vault, "acme-bc")
+    loaded = await load_settings(database, vault, "acme-bc")
     assert (loaded.company, loaded.system, loaded.version, loaded.enabled) == ("1000", "business-central", 1, True)
-    assert loaded.basware.values["region"] == "eu"
-    assert loaded.basware.values["environment"] == "production"
-    assert loaded.erp.values["environment"] == "Production"
-    assert "system" not in loaded.erp.values
-    assert loaded.erp.secrets == {"client_secret": "hush-bc"}
-    assert loaded.basware.mapping == loaded.erp.mapping == parse().connections[0].mapping
-    assert loaded.erp.mapping.tolerance == {"EUR": Decimal("0.02")}
+    assert loaded.payables.values["region"] == "eu"
+    assert loaded.payables.values["environment"] == "production"
+    assert loaded.ledger.values["environment"] == "Production"
+    assert "system" not in loaded.ledger.values
+    assert loaded.ledger.secrets == {"client_secret": "hush-bc"}
+    assert loaded.payables.mapping == loaded.ledger.mapping == parse().connections[0].mapping
+    assert loaded.ledger.mapping.tolerance == {"EUR": Decimal("0.02")}
     assert loaded.flows == parse().connections[0].flows
     assert loaded.flows[Flow.VENDORS] == FlowSchedule(cron="0 2 * * *", timezone="Europe/Helsinki")
     assert "hush" not in repr(loaded)
@@ -274,14 +273,14 @@ async def test_a_region_found_is_used_until_the_settings_change(
     without = text.replace("      region: eu\n", "")
     await put(database, vault, parse(without))
     await database.execute("UPDATE connection SET region = 'au'")
-    assert (await load_side_settings(database, vault, "acme-bc")).basware.values["region"] == "au"
+    assert (await load_settings(database, vault, "acme-bc")).payables.values["region"] == "au"
     await put(database, vault, parse(without, BASWARE_SECRET="hush-2"), LATER)
-    assert "region" not in (await load_side_settings(database, vault, "acme-bc")).basware.values
+    assert "region" not in (await load_settings(database, vault, "acme-bc")).payables.values
 
 
 async def test_an_unknown_connection_is_told(database: Database, vault: Vault) -> None:
     with pytest.raises(UnknownConnection, match="ml-connector apply"):
-        await load_side_settings(database, vault, "nope")
+        await load_settings(database, vault, "nope")
 
 
 def test_a_change_can_be_written_as_json() -> None:

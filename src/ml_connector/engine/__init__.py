@@ -1,0 +1,1 @@
+"""Who works when: the queue, leases, the shift on a connection, schedules."""

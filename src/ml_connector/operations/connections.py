@@ -13,37 +13,20 @@ import yaml
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ml_connector.engine.schedules import FlowSchedule
+from ml_connector.engine.sides import unknown_connection
 from ml_connector.operations.configuration import (
     Configuration,
     ConfigurationError,
     ConnectionConfiguration,
     Fault,
 )
-from ml_connector.operations.connection_settings import (
-    ConnectionSettings,
-    UnknownConnection,
-    load_side_settings,
-    settings_of,
-    unknown_connection,
-)
+from ml_connector.operations.connection_settings import settings_of
 from ml_connector.operations.references import escape
-from ml_connector.operations.schedules import FlowSchedule
 from ml_connector.records.flow import Flow
 from ml_connector.store.database import Database
 from ml_connector.store.keys import KeyProblem
 from ml_connector.store.vault import SecretUnreadable, Vault
-
-__all__ = [
-    "Change",
-    "ChangeKind",
-    "ConnectionSettings",
-    "FieldChange",
-    "UnknownConnection",
-    "apply",
-    "export",
-    "load_side_settings",
-    "plan",
-]
 
 Record = Callable[..., Awaitable[None]]
 """Writes the trail: called as `record(transaction, change=…, actor=…, now=…)` inside the change's transaction."""

@@ -25,7 +25,7 @@ from pydantic import (
 
 from ml_connector.connectors import registry
 from ml_connector.connectors.base import FormField, Manifest, MappingRules
-from ml_connector.operations import schedules
+from ml_connector.engine import schedules
 from ml_connector.operations.faults import nearest
 from ml_connector.records.flow import Flow
 

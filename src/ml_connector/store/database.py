@@ -94,8 +94,7 @@ async def open_database(settings: Settings, *, pool_size: int = 10) -> Database:
     if current != newest:
         await database.close()
         raise NotInitialised(
-            f"The database is at version {current or 'none'}, this program needs {newest}. "
-            "Run `ml-connector init`."
+            f"The database is at version {current or 'none'}, this program needs {newest}. Run `ml-connector init`."
         )
     return database
 

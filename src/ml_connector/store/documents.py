@@ -99,14 +99,12 @@ class Documents:
         self.connection = connection
         self.epoch = epoch
 
-    async def receive(
-        self, rows: Sequence[Mapping[str, Any]], entries: Sequence[Entry], *, at: datetime
-    ) -> int:
+    async def receive(self, rows: Sequence[Mapping[str, Any]], entries: Sequence[Entry], *, at: datetime) -> int:
         """Stores new documents; one that is there already stays as it is. The number that is new."""
         names = list(rows[0])
         columns, values = ", ".join(names), ", ".join(f":{name}" for name in names)
         statement = text(
-            f"INSERT INTO document ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING RETURNING key"  # noqa: S608
+            f"INSERT INTO document ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING RETURNING key"
         )
         async with self.database.transaction() as transaction:
             new: set[str] = set()
@@ -125,7 +123,7 @@ class Documents:
         """
         assignments = ", ".join(f"{name} = :{name}" for name in values)
         statement = text(
-            f"WITH changed AS (UPDATE document SET {assignments}, updated_at = :at WHERE key = :key) "  # noqa: S608
+            f"WITH changed AS (UPDATE document SET {assignments}, updated_at = :at WHERE key = :key) "
             f"SELECT {APPEND}"
         )
         spoken = self.scribe.values(self.connection, (entry,), epoch=self.epoch, at=at)
@@ -137,7 +135,7 @@ class Documents:
         if not changes:
             return
         assignments = ", ".join(f"{name} = :{name}" for name in changes[0].values)
-        statement = text(f"UPDATE document SET {assignments}, updated_at = :at WHERE key = :key")  # noqa: S608
+        statement = text(f"UPDATE document SET {assignments}, updated_at = :at WHERE key = :key")
         async with self.database.transaction() as transaction:
             await transaction.execute(
                 statement, [{**_adapted(change.values), "key": change.key, "at": at} for change in changes]
@@ -191,17 +189,13 @@ def document_from(row: Mapping[str, Any]) -> Document:
 def findings_from(stored: Sequence[Mapping[str, str]]) -> tuple[Finding, ...]:
     """Findings as they were stored."""
     return tuple(
-        Finding(Reason(each["reason"]), each.get("subject", ""), each.get("vendor_text", ""))
-        for each in stored
+        Finding(Reason(each["reason"]), each.get("subject", ""), each.get("vendor_text", "")) for each in stored
     )
 
 
 def findings_to(findings: Sequence[Finding]) -> list[dict[str, str]]:
     """Findings as they are stored."""
-    return [
-        {"reason": str(each.reason), "subject": each.subject, "vendor_text": each.vendor_text}
-        for each in findings
-    ]
+    return [{"reason": str(each.reason), "subject": each.subject, "vendor_text": each.vendor_text} for each in findings]
 
 
 def _adapted(values: Mapping[str, Any]) -> dict[str, Any]:

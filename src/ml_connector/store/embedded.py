@@ -26,9 +26,7 @@ def start_embedded(home: Path) -> str:
     (data / "postmaster.pid").unlink(missing_ok=True)
     uri = _start(data, afresh=True)
     if not _answers(uri):
-        raise RuntimeError(
-            f"The embedded PostgreSQL in {data} was started but does not answer; see {data / 'log'}."
-        )
+        raise RuntimeError(f"The embedded PostgreSQL in {data} was started but does not answer; see {data / 'log'}.")
     return uri
 
 

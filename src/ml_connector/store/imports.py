@@ -281,7 +281,8 @@ class Imports:
 
 
 _READ = """unnest(cast(:resources AS text[]), cast(:codes AS text[]), cast(:keys AS text[]),
-    cast(:stages AS smallint[]), cast(:payloads AS jsonb[]), cast(:hashes AS text[])) AS read(resource, code, erp_key, stage, payload, hash)"""
+    cast(:stages AS smallint[]), cast(:payloads AS jsonb[]), cast(:hashes AS text[]))
+    AS read(resource, code, erp_key, stage, payload, hash)"""
 _UPSERT = text(
     f"""INSERT INTO imported (connection_id, flow, resource, code, erp_key, stage, payload, hash, active, status,
         run_id, updated_at)

@@ -105,9 +105,7 @@ class Scribe:
         """The same scribe, leaving out further names."""
         return Scribe(self._key, {*self._names, *redacted})
 
-    def values(
-        self, connection: str, entries: Sequence[Entry], *, epoch: int | None, at: datetime
-    ) -> dict[str, Any]:
+    def values(self, connection: str, entries: Sequence[Entry], *, epoch: int | None, at: datetime) -> dict[str, Any]:
         """The values of `APPEND`."""
         details = [_canonical(entry.detail) for entry in entries]
         packed = [self._pack(entry.exchanges) for entry in entries]
@@ -134,9 +132,7 @@ class Scribe:
     ) -> None:
         """Appends entries as the last thing of a transaction: from here to its commit the chain is locked."""
         if entries:
-            await transaction.execute(
-                text(f"SELECT {APPEND}"), self.values(connection, entries, epoch=epoch, at=at)
-            )
+            await transaction.execute(text(f"SELECT {APPEND}"), self.values(connection, entries, epoch=epoch, at=at))
 
     def _pack(self, exchanges: Sequence[SupportsExchange]) -> bytes | None:
         if not exchanges:
@@ -175,9 +171,7 @@ class Scribe:
         return [self._without(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _digest(
-    key: bytes, connection: str, at: datetime, entry: Entry, detail: str, exchanges: bytes | None
-) -> bytes:
+def _digest(key: bytes, connection: str, at: datetime, entry: Entry, detail: str, exchanges: bytes | None) -> bytes:
     content = "\x1f".join((
         connection, at.isoformat(), entry.flow, entry.record, entry.actor, entry.step, entry.outcome,
         entry.summary, detail,
@@ -252,9 +246,7 @@ async def _verify_chain(database: Database, key: bytes, connection: str) -> Veri
     seal_key = hmac.digest(key, b"seal", "sha256")
     sealed = hashlib.sha256(seal_key + before + seq.to_bytes(8, "big", signed=True)).digest()
     if before != bytes(head["hash"]) or sealed != bytes(head["seal"]):
-        return result(
-            f"The chain does not end where it should, at entry {head['seq']}: its tail was altered."
-        )
+        return result(f"The chain does not end where it should, at entry {head['seq']}: its tail was altered.")
     return result(None)
 
 
@@ -315,7 +307,7 @@ async def _drop_partition(database: Database, name: str, now: datetime) -> None:
             text(
                 f"""INSERT INTO trail_dropped (partition, connection_id, first_seq, last_seq, last_hash, dropped_at)
                 SELECT :name, connection_id, min(seq), max(seq), (array_agg(hash ORDER BY seq DESC))[1], :now
-                FROM {name} GROUP BY connection_id"""  # noqa: S608 - the name comes from the catalogue
+                FROM {name} GROUP BY connection_id"""
             ),
             {"name": name, "now": now},
         )

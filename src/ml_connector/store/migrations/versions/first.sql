@@ -285,3 +285,15 @@ BEGIN
         WHERE connection_id = p_connection;
     RETURN head.seq;
 END $$;
+
+-- Puts `work(connection)` into the queue, inside the caller's transaction; at most one of them waits.
+CREATE FUNCTION defer_work(p_connection text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = p_connection AND status = 'todo') THEN
+        RETURN;
+    END IF;
+    PERFORM procrastinate_defer_jobs_v1(ARRAY[ROW('work', 'work', 0, NULL, p_connection,
+        jsonb_build_object('connection', p_connection), NULL)::procrastinate_job_to_defer_v1]);
+EXCEPTION WHEN unique_violation THEN
+    NULL; -- somebody else was quicker
+END $$;

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
 from ml_connector.connectors.base import LedgerCapabilities, PayablesCapabilities
-from ml_connector.operations.faults import nearest
 from ml_connector.records.flow import MASTER_DATA, Flow
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -114,7 +114,7 @@ def check_cron(line: str) -> str:
 def check_timezone(name: str) -> str:
     """The name itself. Raises ValueError with a sentence where there is no such zone."""
     if name not in available_timezones():
-        close = nearest(name, available_timezones())
-        hint = close if close.startswith("Did") else "Name one of the IANA list, such as Europe/Helsinki."
+        close = get_close_matches(name, available_timezones(), n=1)
+        hint = f"Did you mean {close[0]}?" if close else "Name one of the IANA list, such as Europe/Helsinki."
         raise ValueError(f"There is no such time zone. {hint}")
     return name

@@ -1,0 +1,237 @@
+"""A process of the product: its database, its leases, its workers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import procrastinate
+import structlog
+
+from ml_connector.connectors.base import Clock
+from ml_connector.engine.leases import Lease, LeaseKeeper
+from ml_connector.engine.runs import defer_work
+from ml_connector.engine.shift import Shift
+from ml_connector.engine.sides import Sides, load_settings, open_sides
+from ml_connector.engine.tick import STALLED_AFTER, Tick
+from ml_connector.flows.workplace import LeaseLost, Workplace
+from ml_connector.store.database import Database, open_database
+from ml_connector.store.keys import Keys
+from ml_connector.store.settings import Settings
+from ml_connector.store.trail import Scribe, prepare_partitions
+from ml_connector.store.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+KEEP_OPEN: Final = 600.0
+"""Seconds for which the sides of an idle connection stay open, with their sign-in."""
+MOST_OPEN: Final = 200
+
+
+def utc_now() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
+
+
+class _SwitchableGuard:
+    """Sides outlive a lease: their guard asks for the one that holds now."""
+
+    def __init__(self, keeper: LeaseKeeper) -> None:
+        self.keeper = keeper
+        self.lease: Lease | None = None
+
+    def __call__(self) -> None:
+        if self.lease is None:
+            raise LeaseLost("The connection is not being worked.")
+        self.keeper.guard(self.lease)
+
+
+class Process:
+    """What one process of the product is made of."""
+
+    def __init__(self, settings: Settings, database: Database, vault: Vault, scribe: Scribe, clock: Clock) -> None:
+        self.settings = settings
+        self.database = database
+        self.vault = vault
+        self.scribe = scribe
+        self.clock = clock
+        self._keeper: LeaseKeeper | None = None
+        self._open: OrderedDict[str, tuple[Sides, _SwitchableGuard, float]] = OrderedDict()
+        self._shifts: dict[str, Shift] = {}
+
+    @classmethod
+    async def open(cls, settings: Settings, *, clock: Clock = utc_now, pool_size: int = 10) -> Process:
+        """Opens the database and the vault. Raises `NotInitialised` where there is no home yet."""
+        database = await open_database(settings, pool_size=pool_size)
+        vault = Vault(Keys(settings))
+        scribe = Scribe(await vault.trail_key(database))
+        return cls(settings, database, vault, scribe, clock)
+
+    async def close(self) -> None:
+        """Gives back leases, sessions and connections."""
+        for sides, _, _ in self._open.values():
+            await sides.close()
+        self._open.clear()
+        if self._keeper is not None:
+            await self._keeper.close()
+        await self.database.close()
+
+    async def open_sides(self, connection: str) -> Sides:
+        """Both sides of a connection, for looking only. The caller closes them."""
+        settings = await load_settings(self.database, self.vault, connection)
+        return open_sides(settings, clock=self.clock)
+
+    # ------------------------------------------------------------------ working
+
+    async def work_now(self, connection: str) -> bool:
+        """Works a connection here until nothing is due or the slice is over; False if somebody else works it."""
+        at_work = self._shifts.get(connection)
+        if at_work is not None:
+            at_work.news.set()
+            return True
+        lease = await (await self._leases()).take(connection)
+        if lease is None:
+            return False
+        try:
+            await self._work(lease)
+        finally:
+            await (await self._leases()).give_back(lease)
+        return True
+
+    async def _leases(self) -> LeaseKeeper:
+        if self._keeper is None:
+            self._keeper = LeaseKeeper(self.database.dsn)
+            await prepare_partitions(self.database, now=self.clock())
+            await self._keeper.open()
+        return self._keeper
+
+    async def _work(self, lease: Lease) -> None:
+        sides, guard = await self._sides_for(lease)
+        guard.lease = lease
+        shift = Shift(self._workplace(lease, sides))
+        self._shifts[lease.connection] = shift
+        slice_over = asyncio.get_running_loop().call_later(self.settings.slice_seconds, shift.place.stopping.set)
+        try:
+            await shift.work()
+        except LeaseLost as lost:
+            log.warning("The connection was taken over by another process.", connection=lease.connection)
+            await self._forget(lease.connection)
+            raise lost from None
+        finally:
+            slice_over.cancel()
+            guard.lease = None
+            self._shifts.pop(lease.connection, None)
+            shift.ended.set()
+
+    def _workplace(self, lease: Lease, sides: Sides) -> Workplace:
+        return Workplace(
+            connection=lease.connection,
+            company=sides.company,
+            epoch=lease.epoch,
+            ledger=sides.ledger,
+            payables=sides.payables,
+            mapping=sides.mapping,
+            database=self.database,
+            scribe=self.scribe.with_redacted(sides.redacted),
+            clock=self.clock,
+        )
+
+    async def _sides_for(self, lease: Lease) -> tuple[Sides, _SwitchableGuard]:
+        """Sides from an earlier slice where the settings have not changed since."""
+        row = await self.database.fetch_one("SELECT version FROM connection WHERE id = :c", c=lease.connection)
+        kept = self._open.pop(lease.connection, None)
+        if kept is not None and row is not None and kept[0].version == row["version"]:
+            sides, guard, _ = kept
+        else:
+            if kept is not None:
+                await kept[0].close()
+            guard = _SwitchableGuard(await self._leases())
+            settings = await load_settings(self.database, self.vault, lease.connection)
+            sides = open_sides(settings, clock=self.clock, guard=guard)
+        self._open[lease.connection] = (sides, guard, time.monotonic())
+        await self._close_idle()
+        return sides, guard
+
+    async def _close_idle(self) -> None:
+        limit = time.monotonic() - KEEP_OPEN
+        for connection, (_, _, used) in list(self._open.items()):
+            if connection not in self._shifts and (used < limit or len(self._open) > MOST_OPEN):
+                await self._forget(connection)
+
+    async def _forget(self, connection: str) -> None:
+        kept = self._open.pop(connection, None)
+        if kept is not None:
+            await kept[0].close()
+
+    # ------------------------------------------------------------------ as a worker
+
+    async def run_workers(self, stop: asyncio.Event) -> None:
+        """Works whatever is due, until `stop` is set; then puts down cleanly what is in hand and returns."""
+        await self._leases()
+        queue = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=self.database.dsn, max_size=4))
+        queue.task(name="work", queue="work", pass_context=False)(self._job)
+        async with queue.open_async():
+            worker = asyncio.create_task(
+                queue.run_worker_async(
+                    queues=["work"],
+                    concurrency=self.settings.concurrency,
+                    wait=True,
+                    delete_jobs="always",
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=5.0,
+                    update_heartbeat_interval=2.0,
+                    stalled_worker_timeout=STALLED_AFTER,
+                ),
+                name="queue worker",
+            )
+            tick = asyncio.create_task(Tick(self.database, queue, self.settings, self.clock).run(stop), name="tick")
+            stopped = asyncio.create_task(stop.wait(), name="stop")
+            await asyncio.wait({worker, tick, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stop.set()
+            for shift in self._shifts.values():
+                shift.place.stopping.set()
+            await asyncio.gather(*(shift.ended.wait() for shift in list(self._shifts.values())))
+            worker.cancel()
+            stopped.cancel()
+            results = await asyncio.gather(worker, tick, stopped, return_exceptions=True)
+            _raise_failure(results)
+
+    async def _job(self, connection: str) -> None:
+        """The job of the queue: a slice of work on one connection."""
+        try:
+            worked = await self.work_now(connection)
+        except LeaseLost:
+            return
+        except Exception:
+            # Whatever it was is written down; the connection is looked at again after a pause, not at once.
+            log.exception("The work on a connection broke off.", connection=connection)
+            await self._again(connection, seconds=10)
+            return
+        if not worked:
+            await self._again(connection, seconds=1)
+        elif await self._is_due(connection):
+            async with self.database.transaction() as transaction:
+                await defer_work(transaction, connection)
+
+    async def _again(self, connection: str, *, seconds: int) -> None:
+        await self.database.execute(
+            "UPDATE connection SET next_due = least(next_due, now() + make_interval(secs => :s)) WHERE id = :c",
+            c=connection, s=seconds,
+        )  # fmt: skip
+
+    async def _is_due(self, connection: str) -> bool:
+        row = await self.database.fetch_one(
+            "UPDATE connection SET next_due = NULL WHERE id = :c AND next_due <= :now RETURNING id",
+            c=connection, now=self.clock(),
+        )  # fmt: skip
+        return row is not None
+
+
+def _raise_failure(results: Iterable[Any]) -> None:
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+            raise result

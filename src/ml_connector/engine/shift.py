@@ -1,0 +1,367 @@
+"""A shift: one process working one connection, for a slice of time or until nothing is due.
+
+Three lanes run side by side within what the vendors allow: invoices, master data, payments. Invoices come first:
+imports give way while an invoice is being worked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from ml_connector.connectors.base import NotificationKind
+from ml_connector.connectors.errors import ConnectorError
+from ml_connector.flows.circuit import Circuits
+from ml_connector.flows.intake import take_in
+from ml_connector.flows.invoices import InvoiceFlow
+from ml_connector.flows.master_data import Braked, MasterDataFlow, Options
+from ml_connector.flows.payments import PaymentFlow
+from ml_connector.flows.workplace import Counts, LeaseLost, Workplace
+from ml_connector.records.flow import DEPENDS_ON, MASTER_DATA, Flow
+from ml_connector.records.invoice import TransferStage
+from ml_connector.store.documents import ACTIVE
+from ml_connector.store.trail import Entry
+
+log = structlog.get_logger(__name__)
+
+REST_WITHIN: Final = timedelta(seconds=90)
+"""A document that is tried again within this time is waited for by the run that brought it."""
+RECOVERY_EVERY: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run to be done."""
+
+    id: int
+    flow: Flow
+    trigger: str
+    actor: str
+    options: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Shift:
+    """The work on one connection."""
+
+    place: Workplace
+    circuits: Circuits = field(init=False)
+    invoices: InvoiceFlow = field(init=False)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by whoever learns that there is more to do."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.circuits = Circuits(self.place)
+        self.invoices = InvoiceFlow(self.place, self.circuits)
+        self.place.invoices_at_rest.set()
+
+    async def work(self) -> None:
+        """Works until nothing is due now or the slice is over. Raises LeaseLost where it was taken over."""
+        await self.circuits.load()
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                lanes.create_task(self._invoice_lane())
+                lanes.create_task(self._import_lane())
+        except* (LeaseLost, DBAPIError) as several:
+            first = _first(several)
+            if isinstance(first, LeaseLost) or is_lease_lost(first):
+                raise LeaseLost(str(first)) from first
+            raise first from None
+        await self._note_next_due()
+
+    # ------------------------------------------------------------------ invoices
+
+    async def _invoice_lane(self) -> None:
+        while not self.place.stopping.is_set():
+            self.news.clear()
+            done = await self._take_notifications()
+            runs = await self._open_runs((Flow.INVOICES,))
+            for run in runs:
+                await self._poll(run)
+            self.place.invoices_at_rest.clear()
+            try:
+                done += await self.invoices.bring_on_due()
+            finally:
+                self.place.invoices_at_rest.set()
+            settled = [await self._finish_invoices(run) for run in runs]
+            if not done and all(settled) and not await self._wait_a_little():
+                return
+
+    async def _wait_a_little(self) -> bool:
+        """True when the lane should look again: news came, or a run's documents are due again soon."""
+        if self.news.is_set():
+            return True
+        unfinished = await self._open_runs((Flow.INVOICES,))
+        if not unfinished:
+            return False
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.news.wait(), timeout=0.2)
+        return True
+
+    async def _take_notifications(self) -> int:
+        rows = await self.place.database.fetch(
+            "SELECT task_id, kind, subject FROM notification WHERE connection_id = :c AND handled_at IS NULL "
+            "ORDER BY received_at LIMIT 200",
+            c=self.place.connection,
+        )  # fmt: skip
+        if not rows or self.circuits.opens_at() is not None:
+            return 0
+        handled: list[str] = []
+        slots = asyncio.Semaphore(self.place.payables.capabilities.parallel_documents)
+
+        async def look(row: Mapping[str, Any]) -> None:
+            async with slots:
+                if await self._look(row):
+                    handled.append(row["task_id"])
+
+        await asyncio.gather(*(look(row) for row in rows))
+        await self.place.database.execute(
+            "UPDATE notification SET handled_at = :now WHERE connection_id = :c AND task_id = ANY(:ids)",
+            now=self.place.clock(), c=self.place.connection, ids=handled,
+        )  # fmt: skip
+        return len(handled)
+
+    async def _look(self, row: Mapping[str, Any]) -> bool:
+        """Does what a notification orders; False where the other side cannot be reached now."""
+        try:
+            if row["kind"] == NotificationKind.DOCUMENT:
+                document = await self.place.payables.read_document(row["subject"])
+                if document is not None and document.company == self.place.company:
+                    await take_in(self.place, [document], run_id=None, source="webhook")
+            elif row["kind"] == NotificationKind.UNKNOWN:
+                await self._offered(run_id=None, source="webhook", counts=Counts())
+            await self.circuits.heard("payables")
+        except ConnectorError as error:
+            if self.place.concerns_side(error):
+                await self.circuits.trip(error)
+                return False
+            log.warning("A notification could not be followed.", error=str(error), subject=row["subject"])
+        return True
+
+    async def _poll(self, run: Run) -> None:
+        """Reads what is offered, once a run; what is known already stays as it is."""
+        if run.options.get("polled"):
+            return
+        counts = Counts()
+        try:
+            await self._adopt_due(run)
+            await self._offered(run_id=run.id, source=run.trigger, counts=counts)
+            if run.options.get("by_person") or await self._recovery_is_due():
+                async for page in self.place.payables.unfinished():
+                    await take_in(self.place, page.records, run_id=run.id, source="recovery")
+            await self.circuits.heard("payables")
+        except ConnectorError as error:
+            if self.place.concerns_side(error):
+                await self.circuits.trip(error)
+            await self._finish(run, "failed", counts, error=str(error))
+            return
+        run_options = {**run.options, "polled": True}
+        await self.place.database.execute(
+            "UPDATE run SET options = cast(:o AS jsonb), counts = cast(:n AS jsonb) WHERE id = :id",
+            o=json.dumps(run_options), n=json.dumps(counts.as_json()), id=run.id,
+        )  # fmt: skip
+
+    async def _adopt_due(self, run: Run) -> None:
+        await self.place.database.execute(
+            "UPDATE document SET run_id = :run WHERE connection_id = :c AND next_due <= :now",
+            run=run.id, c=self.place.connection, now=self.place.clock(),
+        )  # fmt: skip
+
+    async def _offered(self, *, run_id: int | None, source: str, counts: Counts) -> None:
+        async for page in self.place.payables.offered():
+            offered = [each for each in page.records if each.stage is TransferStage.OFFERED]
+            new, known = await take_in(self.place, offered, run_id=run_id, source=source)
+            counts.read += len(page.records)
+            counts.unchanged += known
+            if new:
+                self.news.set()
+
+    async def _recovery_is_due(self) -> bool:
+        """Once a day also what was fetched but never answered: the store may have been restored from a backup."""
+        row = await self.place.database.fetch_one(
+            """INSERT INTO mark (connection_id, flow, swept_at, updated_at) VALUES (:c, 'invoices', :now, :now)
+            ON CONFLICT (connection_id, flow) DO UPDATE SET swept_at = :now, updated_at = :now
+            WHERE mark.swept_at IS NULL OR mark.swept_at <= :limit RETURNING 1 AS due""",
+            c=self.place.connection, now=self.place.clock(), limit=self.place.clock() - RECOVERY_EVERY,
+        )  # fmt: skip
+        return row is not None
+
+    async def _finish_invoices(self, run: Run) -> bool:
+        """Finishes a run once everything it brought rests. True when it is finished."""
+        row = await self.place.database.fetch_one(
+            """SELECT r.status, r.counts,
+                count(d.key) FILTER (WHERE d.status IN ('posted', 'transferred', 'paid')) AS posted,
+                count(d.key) FILTER (WHERE d.status = 'held') AS held,
+                count(d.key) FILTER (WHERE d.status = 'rejected') AS rejected,
+                count(d.key) FILTER (WHERE d.responded_at IS NOT NULL) AS told,
+                count(d.key) FILTER (WHERE d.status = ANY(:active)) AS open,
+                min(d.next_due) FILTER (WHERE d.status = ANY(:active)) AS due
+            FROM run r LEFT JOIN document d ON d.run_id = r.id WHERE r.id = :id GROUP BY r.id""",
+            active=[str(each) for each in ACTIVE],
+            id=run.id,
+        )  # fmt: skip
+        if row is None or row["status"] == "finished":
+            return True
+        if row["open"] and row["due"] is not None and row["due"] <= self.place.clock() + REST_WITHIN:
+            return False
+        before = row["counts"]
+        counts = Counts(
+            read=before.get("read", 0), unchanged=before.get("unchanged", 0), sent=row["told"], posted=row["posted"],
+            held=row["held"], rejected=row["rejected"], failed=row["open"],
+        )  # fmt: skip
+        clean = not (counts.held or counts.rejected or counts.failed)
+        error = await self._circuit_words() if counts.failed else None
+        await self._finish(run, "ok" if clean else "partial", counts, error=error)
+        return True
+
+    async def _circuit_words(self) -> str | None:
+        row = await self.place.database.fetch_one(
+            "SELECT detail FROM circuit WHERE connection_id = :c ORDER BY since LIMIT 1", c=self.place.connection
+        )
+        return row["detail"] if row else None
+
+    # ------------------------------------------------------------------ imports and payments
+
+    async def _import_lane(self) -> None:
+        while not self.place.stopping.is_set():
+            runs = await self._open_runs((*MASTER_DATA, Flow.PAYMENTS))
+            if not runs:
+                await self._collect_outcomes()
+                return
+            await self._do(runs[0])
+
+    async def _do(self, run: Run) -> None:
+        options = Options(
+            touch=bool(run.options.get("touch")), full=bool(run.options.get("full")),
+            allow_deactivations=bool(run.options.get("allow_deactivations")),
+            by_person=bool(run.options.get("by_person")),
+        )  # fmt: skip
+        flow: MasterDataFlow | PaymentFlow
+        if run.flow is Flow.PAYMENTS:
+            flow = PaymentFlow(self.place, run_id=run.id, full=options.full)
+        else:
+            flow = MasterDataFlow(self.place, run.flow, run_id=run.id, options=options)
+        if self.circuits.opens_at() is not None and not options.by_person:
+            await self._finish(run, "failed", flow.counts, error=await self._circuit_words())
+            return
+        try:
+            missing = await self._missing_dependency(run)
+            if missing is not None:
+                await self._finish(run, "failed", flow.counts, error=missing)
+                return
+            counts = await flow.run()
+        except* ConnectorError as several:
+            error = _first(several)
+            if isinstance(error, ConnectorError) and self.place.concerns_side(error):
+                await self.circuits.trip(error)
+            await self._finish(run, "failed", flow.counts, error=str(error))
+        except* Braked as several:
+            await self._finish(run, "failed", flow.counts, error=str(_first(several)))
+        else:
+            for side in ("ledger", "payables"):
+                await self.circuits.heard(side)
+            await self._finish(run, "partial" if counts.rejected or counts.failed else "ok", counts)
+
+    async def _missing_dependency(self, run: Run) -> str | None:
+        """A flow waits for those it depends on: they must have come through once."""
+        needed = [flow for flow in DEPENDS_ON.get(run.flow, ()) if flow in self.place.ledger.capabilities.reads]
+        rows = await self.place.database.fetch(
+            """SELECT s.flow FROM schedule s LEFT JOIN mark m USING (connection_id, flow)
+            WHERE s.connection_id = :c AND s.enabled AND s.flow = ANY(:needed) AND m.flow IS NULL""",
+            c=self.place.connection, needed=[str(each) for each in needed],
+        )  # fmt: skip
+        if not rows:
+            return None
+        names = ", ".join(sorted(row["flow"] for row in rows))
+        return f"{run.flow} waits for {names}, which has not come through yet. Run that first."
+
+    async def _collect_outcomes(self) -> None:
+        """Asks after imports of earlier runs whose outcome is still open."""
+        rows = await self.place.database.fetch(
+            "SELECT DISTINCT flow FROM import_request WHERE connection_id = :c AND next_check <= :now",
+            c=self.place.connection, now=self.place.clock(),
+        )  # fmt: skip
+        for row in rows:
+            flow = MasterDataFlow(self.place, Flow(row["flow"]), run_id=0, options=Options())
+            try:
+                await flow.collect_outcomes()
+            except ConnectorError as error:
+                log.warning("The outcome of an import could not be read.", flow=row["flow"], error=str(error))
+                return
+
+    # ------------------------------------------------------------------ runs
+
+    async def _open_runs(self, flows: tuple[Flow, ...]) -> list[Run]:
+        """Runs asked for, and those an earlier process left unfinished."""
+        rows = await self.place.database.fetch(
+            """UPDATE run SET status = 'running', started_at = coalesce(started_at, :now)
+            WHERE connection_id = :c AND status <> 'finished' AND flow = ANY(:flows)
+            RETURNING id, flow, trigger, actor, options""",
+            c=self.place.connection, flows=[str(each) for each in flows], now=self.place.clock(),
+        )  # fmt: skip
+        runs = [Run(row["id"], Flow(row["flow"]), row["trigger"], row["actor"], row["options"]) for row in rows]
+        order = {flow: place for place, flow in enumerate(Flow)}
+        return sorted(runs, key=lambda run: (order[run.flow], run.id))
+
+    async def _finish(self, run: Run, outcome: str, counts: Counts, *, error: str | None = None) -> None:
+        now = self.place.clock()
+        entry = Entry(
+            flow=run.flow, record=f"run/{run.id}", step="run", outcome=outcome, actor=run.actor,
+            summary=error or f"The run of {run.flow} came to its end.",
+            detail={**counts.as_json(), "trigger": run.trigger},
+        )  # fmt: skip
+        async with self.place.database.transaction() as transaction:
+            await transaction.execute(
+                text(
+                    """UPDATE run SET status = 'finished', outcome = :outcome, counts = cast(:counts AS jsonb),
+                        error = :error, finished_at = :now WHERE id = :id"""
+                ),
+                {
+                    "outcome": outcome, "counts": json.dumps(counts.as_json()), "error": error, "now": now,
+                    "id": run.id,
+                },
+            )  # fmt: skip
+            # Polls that found nothing new would only fill the trail.
+            if run.trigger != "schedule" or outcome != "ok" or counts.sent or counts.posted:
+                await self.place.scribe.append(
+                    transaction, self.place.connection, [entry], epoch=self.place.epoch, at=now
+                )
+
+    async def _note_next_due(self) -> None:
+        """Leaves word when the connection is due again, for the tick."""
+        wait = self.circuits.opens_at()
+        await self.place.database.execute(
+            """UPDATE connection SET next_due = (
+                SELECT min(due) FROM (
+                    SELECT greatest(min(next_due), cast(:wait AS timestamptz)) AS due FROM document
+                        WHERE connection_id = :c AND next_due IS NOT NULL
+                    UNION ALL SELECT min(next_check) FROM import_request
+                        WHERE connection_id = :c AND next_check IS NOT NULL
+                    UNION ALL SELECT greatest(min(received_at), cast(:wait AS timestamptz)) FROM notification
+                        WHERE connection_id = :c AND handled_at IS NULL
+                    UNION ALL SELECT min(queued_at) FROM run WHERE connection_id = :c AND status <> 'finished'
+                ) AS all_due) WHERE id = :c""",
+            c=self.place.connection, wait=wait,
+        )  # fmt: skip
+
+
+def is_lease_lost(error: BaseException) -> bool:
+    """True for the database's refusal of a write under an old epoch."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "ML001"
+
+
+def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
+    first: BaseException = several
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

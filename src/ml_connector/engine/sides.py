@@ -1,0 +1,119 @@
+"""The two sides of a connection, opened from its stored settings and kept open between slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from ml_connector.connectors import registry
+from ml_connector.connectors.base import Clock, DimensionRule, Guard, Ledger, Manifest, MappingRules, Payables, Side
+from ml_connector.engine.schedules import FlowSchedule, schedule_from
+from ml_connector.records.flow import Flow
+from ml_connector.store.database import Database
+from ml_connector.store.vault import Vault
+
+
+class UnknownConnection(LookupError):
+    """There is no connection of that name; the text lists those there are."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """One connection's settings with its secrets opened."""
+
+    id: str
+    company: str
+    system: str
+    version: int
+    """Rises with every change of the settings or a secret."""
+    enabled: bool
+    payables: Side
+    ledger: Side
+    flows: Mapping[Flow, FlowSchedule]
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """A connection's two systems, ready to be spoken to."""
+
+    connection: str
+    company: str
+    version: int
+    ledger: Ledger
+    payables: Payables
+    mapping: MappingRules
+    redacted: frozenset[str]
+
+    async def close(self) -> None:
+        """Lets go of sessions and pooled connections."""
+        await self.ledger.close()
+        await self.payables.close()
+
+
+async def load_settings(database: Database, vault: Vault, connection: str) -> ConnectionSettings:
+    """The settings of a connection. Raises `UnknownConnection`, and what the vault does."""
+    row = await database.fetch_one("SELECT * FROM connection WHERE id = :id", id=connection)
+    if row is None:
+        raise await unknown_connection(database, connection)
+    settings = row["settings"]
+    secrets = await vault.get_all(database, connection)
+    rules = mapping_from(settings["mapping"])
+    found = {"region": row["region"]} if row["region"] else {}
+
+    def side(name: str, manifest: Manifest, extra: Mapping[str, Any]) -> Side:
+        defaults = {each.name: each.default for each in manifest.fields if each.default is not None}
+        given = {key: value for key, value in settings[name].items() if key != "system"}
+        return Side(connection, row["company"], {**defaults, **extra, **given}, secrets.get(name, {}), rules)
+
+    payables = registry.payables().manifest
+    return ConnectionSettings(
+        id=connection,
+        company=row["company"],
+        system=row["system"],
+        version=row["version"],
+        enabled=row["enabled"],
+        payables=side(payables.id, payables, found),
+        ledger=side("erp", registry.ledger(row["system"]).manifest, {}),
+        flows={Flow(name): schedule_from(each) for name, each in settings["flows"].items()},
+    )
+
+
+def mapping_from(settings: Mapping[str, Any]) -> MappingRules:
+    """The mapping as it was stored."""
+    return MappingRules(
+        dimensions=tuple(DimensionRule(**rule) for rule in settings["dimensions"]),
+        tax_codes=settings["tax_codes"],
+        credit_note_types=frozenset(settings["credit_note_types"]),
+        tolerance={currency: Decimal(amount) for currency, amount in settings["tolerance"].items()},
+        posting_date=settings["posting_date"],
+        line_description=settings["line_description"],
+    )
+
+
+def open_sides(settings: ConnectionSettings, *, clock: Clock, guard: Guard | None = None) -> Sides:
+    """Opens both sides; nothing is called yet."""
+    ledger = registry.ledger(settings.system)
+    payables = registry.payables()
+    return Sides(
+        connection=settings.id,
+        company=settings.company,
+        version=settings.version,
+        ledger=ledger.open(settings.ledger, clock, guard),
+        payables=payables.open(settings.payables, clock, guard),
+        mapping=settings.ledger.mapping,
+        redacted=ledger.manifest.redacted | payables.manifest.redacted,
+    )
+
+
+async def unknown_connection(database: Database, connection: str) -> UnknownConnection:
+    """The error that says which connections there are."""
+    known = ", ".join(row["id"] for row in await database.fetch("SELECT id FROM connection ORDER BY id"))
+    return UnknownConnection(
+        f"There is no connection {connection}. "
+        + (f"Known: {known}." if known else "None has been made yet: see `ml-connector apply`.")
+    )
