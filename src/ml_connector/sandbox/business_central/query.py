@@ -30,8 +30,11 @@ class Query:
 
     entity: EntityType
     select: tuple[str, ...]
-    """Properties to return, in page order."""
-    selected: bool = False
+    """Properties to return, in page order; streams apart."""
+    enums: tuple[str, ...] = ()
+    """Those of them whose values are encoded."""
+    streams: tuple[str, ...] = ()
+    """Streams to link to."""
     filter: Filter | None = None
     order: tuple[tuple[str, bool], ...] = ()
     """Properties to sort by; True for descending."""
@@ -49,10 +52,13 @@ def parse_query(entity: EntityType, options: Mapping[str, str]) -> Query:
             raise bad_request(f"The query parameter '{name}' is not supported.")
     schema_21 = options.get("$schemaversion") == "2.1"
     condition = options.get("$filter")
+    names = _select(entity, options.get("$select", ""))
+    kinds = {name: entity.properties[name].kind for name in names}
     return Query(
         entity=entity,
-        select=_select(entity, options.get("$select", "")),
-        selected="$select" in options,
+        select=tuple(name for name in names if kinds[name] != "stream"),
+        enums=tuple(name for name in names if kinds[name] == "enum"),
+        streams=tuple(name for name in names if kinds[name] == "stream"),
         filter=parse_filter(entity, condition, schema_21=schema_21) if condition else None,
         order=tuple(_order(entity, options.get("$orderby", ""))),
         top=_number(options, "$top"),

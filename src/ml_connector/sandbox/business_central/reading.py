@@ -9,7 +9,7 @@ from typing import Any
 
 from ml_connector.sandbox.business_central.errors import bad_request
 from ml_connector.sandbox.business_central.query import Query
-from ml_connector.sandbox.business_central.schema import EntityType, Row, write_row
+from ml_connector.sandbox.business_central.schema import EntityType, Row, encoded
 from ml_connector.sandbox.business_central.table import Table, etag, walk
 
 Parts = Callable[[EntityType, Row, str], list[Row]]
@@ -94,12 +94,13 @@ def _narrowed(table: Table, query: Query) -> list[str] | None:
 def write(row: Row, query: Query, *, parts: Parts, links: str) -> dict[str, Any]:
     """A row as the wire wants it; `links` is the address its streams hang below."""
     written: dict[str, Any] = {"@odata.etag": etag(row)} if "_version" in row else {}
-    written |= write_row(query.entity, row, query.select)
-    for prop in query.entity.properties.values():
-        if prop.kind == "stream" and prop.name in query.select:
-            address = f"{links}/{query.entity.entity_set}({row['id']})/{prop.name}"
-            written[f"{prop.name}@odata.mediaEditLink"] = address
-            written[f"{prop.name}@odata.mediaReadLink"] = address
+    for name in query.select:
+        written[name] = row[name]
+    for name in query.enums:
+        written[name] = encoded(row[name])
+    for name in query.streams:
+        address = f"{links}/{query.entity.entity_set}({row['id']})/{name}"
+        written |= {f"{name}@odata.mediaEditLink": address, f"{name}@odata.mediaReadLink": address}
     for name, inner in query.expand.items():
         children = _children(parts(query.entity, row, name), inner)
         shown = [write(child, inner, parts=parts, links=links) for child in children]
