@@ -290,10 +290,10 @@ def _dimension_part(parent: str, change: DimensionChange) -> Part:
 def _numbered(bill: Bill, sort: Sort) -> str:
     """The filter that finds a document just created; where its number may be stored in two spellings the
     vendor is left out, since `or` goes with no other property (BC dossier 4.1)."""
-    numbers = spellings(bill.number)
-    if len(numbers) > 1:
-        return any_of(sort.number, numbers)
-    return f"vendorNumber eq {literal(code(bill.vendor))} and {sort.number} eq {literal(numbers[0])}"
+    number, *others = spellings(bill.number)
+    if others:
+        return any_of(sort.number, (number, *others))
+    return f"vendorNumber eq {literal(code(bill.vendor))} and {sort.number} eq {literal(number)}"
 
 
 def _findable(number: str) -> tuple[str, ...]:
