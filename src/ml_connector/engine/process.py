@@ -102,6 +102,13 @@ class Process:
             await (await self._leases()).give_back(lease)
         return True
 
+    def put_down(self, connection: str) -> None:
+        """Begins no new work on a connection that is being worked here; what is in hand is brought to rest."""
+        at_work = self._shifts.get(connection)
+        if at_work is not None:
+            at_work.place.stopping.set()
+            at_work.news.set()
+
     async def _leases(self) -> LeaseKeeper:
         if self._keeper is None:
             self._keeper = LeaseKeeper(self.database.dsn)
