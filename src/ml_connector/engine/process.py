@@ -17,6 +17,7 @@ from ml_connector.engine.leases import Lease, LeaseKeeper
 from ml_connector.engine.runs import defer_work
 from ml_connector.engine.shift import Shift
 from ml_connector.engine.sides import Sides, load_settings, open_sides
+from ml_connector.engine.subscription import Receiver
 from ml_connector.engine.tick import STALLED_AFTER, Tick
 from ml_connector.flows.workplace import LeaseLost, Workplace
 from ml_connector.store.database import Database, open_database
@@ -62,6 +63,7 @@ class Process:
         self._keeper: LeaseKeeper | None = None
         self._open: OrderedDict[str, tuple[Sides, _SwitchableGuard, float]] = OrderedDict()
         self._shifts: dict[str, Shift] = {}
+        self._receiver: Receiver | None = None
 
     @classmethod
     async def open(cls, settings: Settings, *, clock: Clock = utc_now, pool_size: int = 10) -> Process:
@@ -119,7 +121,7 @@ class Process:
     async def _work(self, lease: Lease) -> None:
         sides, guard = await self._sides_for(lease)
         guard.lease = lease
-        shift = Shift(self._workplace(lease, sides))
+        shift = Shift(self._workplace(lease, sides), receiver=self._receiver, webhook_token=sides.webhook_token)
         self._shifts[lease.connection] = shift
         slice_over = asyncio.get_running_loop().call_later(self.settings.slice_seconds, shift.place.stopping.set)
         try:
@@ -128,11 +130,21 @@ class Process:
             log.warning("The connection was taken over by another process.", connection=lease.connection)
             await self._forget(lease.connection)
             raise lost from None
+        else:
+            await self._remember_region(sides)
         finally:
             slice_over.cancel()
             guard.lease = None
             self._shifts.pop(lease.connection, None)
             shift.ended.set()
+
+    async def _remember_region(self, sides: Sides) -> None:
+        """A region that was found out from the credentials need not be found out again."""
+        if sides.payables.region_found is not None:
+            await self.database.execute(
+                "UPDATE connection SET region = :r WHERE id = :c AND region IS DISTINCT FROM :r",
+                r=sides.payables.region_found, c=sides.connection,
+            )  # fmt: skip
 
     def _workplace(self, lease: Lease, sides: Sides) -> Workplace:
         return Workplace(
@@ -178,6 +190,8 @@ class Process:
 
     async def run_workers(self, stop: asyncio.Event) -> None:
         """Works whatever is due, until `stop` is set; then puts down cleanly what is in hand and returns."""
+        if self.settings.public_url is not None:
+            self._receiver = Receiver(self.settings.public_url)
         await self._leases()
         queue = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=self.database.dsn, max_size=4))
         queue.task(name="work", queue="work", pass_context=False)(self._job)

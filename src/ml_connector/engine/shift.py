@@ -20,7 +20,9 @@ from sqlalchemy.exc import DBAPIError
 
 from ml_connector.connectors.base import NotificationKind
 from ml_connector.connectors.errors import ConnectorError
+from ml_connector.engine.subscription import Receiver, keep_subscribed, pass_on
 from ml_connector.flows.circuit import Circuits
+from ml_connector.flows.files import FileFlow
 from ml_connector.flows.intake import take_in
 from ml_connector.flows.invoices import InvoiceFlow
 from ml_connector.flows.master_data import Braked, MasterDataFlow, Options
@@ -59,6 +61,9 @@ class Shift:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by whoever learns that there is more to do."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    receiver: Receiver | None = None
+    """Set in a process that also receives notifications."""
+    webhook_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.circuits = Circuits(self.place)
@@ -68,6 +73,8 @@ class Shift:
     async def work(self) -> None:
         """Works until nothing is due now or the slice is over. Raises LeaseLost where it was taken over."""
         await self.circuits.load()
+        if self.receiver is not None and self.circuits.opens_at() is None:
+            await keep_subscribed(self.place, self.receiver, token=self.webhook_token)
         try:
             async with asyncio.TaskGroup() as lanes:
                 lanes.create_task(self._invoice_lane())
@@ -95,6 +102,7 @@ class Shift:
                 self.place.invoices_at_rest.set()
             settled = [await self._finish_invoices(run) for run in runs]
             if not done and all(settled) and not await self._wait_a_little():
+                await FileFlow(self.place).run()
                 return
 
     async def _wait_a_little(self) -> bool:
@@ -138,6 +146,10 @@ class Shift:
                 document = await self.place.payables.read_document(row["subject"])
                 if document is not None and document.company == self.place.company:
                     await take_in(self.place, [document], run_id=None, source="webhook")
+                elif document is not None:
+                    await pass_on(self.place, company=document.company, **row)
+            elif row["kind"] == NotificationKind.IMPORT:
+                await self._ask_after_import(row["subject"])
             elif row["kind"] == NotificationKind.UNKNOWN:
                 await self._offered(run_id=None, source="webhook", counts=Counts())
             await self.circuits.heard("payables")
@@ -148,6 +160,14 @@ class Shift:
             log.warning("A notification could not be followed.", error=str(error), subject=row["subject"])
         return True
 
+    async def _ask_after_import(self, request_id: str) -> None:
+        # A batch that had to be split carries several ids.
+        await self.place.database.execute(
+            "UPDATE import_request SET next_check = :now WHERE connection_id = :c "
+            "AND :id = ANY(string_to_array(request_id, ','))",
+            c=self.place.connection, id=request_id, now=self.place.clock(),
+        )  # fmt: skip
+
     async def _poll(self, run: Run) -> None:
         """Reads what is offered, once a run; what is known already stays as it is."""
         if run.options.get("polled"):
@@ -157,6 +177,7 @@ class Shift:
             await self._adopt_due(run)
             await self._offered(run_id=run.id, source=run.trigger, counts=counts)
             if run.options.get("by_person") or await self._recovery_is_due():
+                await self._take_missed()
                 async for page in self.place.payables.unfinished():
                     await take_in(self.place, page.records, run_id=run.id, source="recovery")
             await self.circuits.heard("payables")
@@ -170,6 +191,21 @@ class Shift:
             "UPDATE run SET options = cast(:o AS jsonb), counts = cast(:n AS jsonb) WHERE id = :id",
             o=json.dumps(run_options), n=json.dumps(counts.as_json()), id=run.id,
         )  # fmt: skip
+
+    async def _take_missed(self) -> None:
+        """Notifications the payables system gave up on."""
+        if self.receiver is None:
+            return
+        since = self.place.clock() - 2 * RECOVERY_EVERY
+        async for missed in self.place.payables.missed_notifications(since=since):
+            for each in missed:
+                await self.place.database.execute(
+                    """INSERT INTO notification (connection_id, task_id, kind, subject, received_at)
+                    VALUES (:c, :task, :kind, :subject, :now) ON CONFLICT DO NOTHING""",
+                    c=self.place.connection, task=each.id, kind=each.kind, subject=each.subject,
+                    now=self.place.clock(),
+                )  # fmt: skip
+            self.news.set()
 
     async def _adopt_due(self, run: Run) -> None:
         await self.place.database.execute(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -48,6 +48,8 @@ class Sides:
     payables: Payables
     mapping: MappingRules
     redacted: frozenset[str]
+    webhook_token: str | None = field(default=None, repr=False)
+    """What notifications are signed with; None where none is set."""
 
     async def close(self) -> None:
         """Lets go of sessions and pooled connections."""
@@ -107,6 +109,7 @@ def open_sides(settings: ConnectionSettings, *, clock: Clock, guard: Guard | Non
         payables=payables.open(settings.payables, clock, guard),
         mapping=settings.ledger.mapping,
         redacted=ledger.manifest.redacted | payables.manifest.redacted,
+        webhook_token=settings.payables.secrets.get("webhook_token"),
     )
 
 

@@ -66,8 +66,12 @@ class PaymentFlow:
         """Stores the picture of every bill of ours that looks different from what was last told."""
         by_bill = {each.bill_id: each for each in settlements}
         owners = await self.documents.owners(list(by_bill)) if by_bill else {}
+        cancelled: list[Document] = []
         async with self.place.database.transaction() as transaction:
             for bill_id, document in owners.items():
+                if by_bill[bill_id].is_settled and by_bill[bill_id].paid_total == 0:
+                    cancelled.append(document)
+                    continue
                 picture = _picture(by_bill[bill_id])
                 due = document.payment_due
                 if _hash(picture) == (_hash(due) if due is not None else document.payment_hash):
@@ -81,6 +85,19 @@ class PaymentFlow:
                     {"picture": json.dumps(picture), "key": document.key},
                 )
             await transaction.execute(text("SELECT fence(:c, :e)"), {"c": self.place.connection, "e": self.place.epoch})
+
+        for document in cancelled:
+            await self._note_cancelled(document)
+
+    async def _note_cancelled(self, document: Document) -> None:
+        """Settled without a payment: somebody cancelled the bill. The payables system has no word for that."""
+        if document.status is DocumentStatus.CANCELLED:
+            return
+        entry = Entry(
+            flow=Flow.PAYMENTS, record=document.document_id, step="cancelled", outcome="cancelled",
+            summary=f"The bill {document.bill_number} was cancelled in the ledger.",
+        )  # fmt: skip
+        await self.documents.change(document.key, entry, at=self.place.clock(), status=DocumentStatus.CANCELLED)
 
     async def _move_mark(self, value: str | None) -> None:
         await self.place.database.execute(

@@ -123,7 +123,9 @@ CAPABILITIES: Final = LedgerCapabilities(
     },
     posting_is_separate=True,
     refuses_duplicates=True,
-    write_settles_after=60.0,
+    # A call whose caller is gone is done or dropped within moments, as a rule. One that is done later still
+    # cannot become a second bill: posting refuses a number the vendor has (BC dossier 8.7).
+    write_settles_after=5.0,
     number_length=NUMBER_LENGTH,
     attaches_files=True,
     tells_payment_details=False,

@@ -164,6 +164,8 @@ CREATE INDEX document_id ON document (document_id);
 CREATE INDEX document_bill ON document (connection_id, bill_id) WHERE bill_id IS NOT NULL;
 CREATE INDEX document_number ON document (invoice_number);
 CREATE INDEX document_run ON document (run_id) WHERE run_id IS NOT NULL;
+CREATE INDEX document_files ON document (connection_id, posted_at DESC)
+    WHERE NOT attached AND status IN ('transferred', 'paid');
 CREATE INDEX document_payment ON document (connection_id, key) WHERE payment_due IS NOT NULL;
 
 -- Master data as the payables system takes it, one row an item.
