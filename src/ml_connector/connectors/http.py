@@ -22,10 +22,10 @@ from typing import Any, Final, Protocol
 
 import aiohttp
 import stamina
-from aiolimiter import AsyncLimiter
 
 from ml_connector.connectors.base import Guard, Limits
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.pace import Pace
 from ml_connector.records.reason import Finding, Reason
 
 READ_ATTEMPTS: Final = 4
@@ -120,7 +120,7 @@ class HttpClient:
         self._ca_bundle = ca_bundle
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(limits.parallel_calls)
-        self._rate = AsyncLimiter(limits.calls, limits.per_seconds)
+        self._pace = Pace(limits.calls, limits.per_seconds)
         self.calls = 0
 
     async def close(self) -> None:
@@ -178,9 +178,7 @@ class HttpClient:
         except (aiohttp.ClientError, TimeoutError) as lost:
             if idempotent:
                 raise self._unreachable(lost) from lost
-            raise OutcomeUnknown(
-                system=self.system, detail=f"{method} {_path(url)}: {_words(lost)}"
-            ) from lost
+            raise OutcomeUnknown(system=self.system, detail=f"{method} {_path(url)}: {_words(lost)}") from lost
         return self._clear(reply, method=method, url=url, idempotent=idempotent)
 
     def _clear(self, reply: Reply, *, method: str, url: str, idempotent: bool) -> Reply:
@@ -217,7 +215,8 @@ class HttpClient:
         self, method: str, url: str, *, params: Mapping[str, str] | None, headers: Mapping[str, str],
         content: bytes | None, seconds: float, follow: bool,
     ) -> Reply:  # fmt: skip
-        async with self._slots, self._rate:
+        async with self._slots:
+            await self._pace.wait()
             started = time.monotonic()
             status: int | None = None
             answer: bytes | None = None
@@ -247,9 +246,7 @@ class HttpClient:
             context: ssl.SSLContext | bool = True
             if self._ca_bundle is not None:
                 context = ssl.create_default_context(cafile=str(self._ca_bundle))
-            connector = aiohttp.TCPConnector(
-                limit=self.limits.parallel_calls, ssl=context, keepalive_timeout=30
-            )
+            connector = aiohttp.TCPConnector(limit=self.limits.parallel_calls, ssl=context, keepalive_timeout=30)
             self._session = aiohttp.ClientSession(connector=connector, auto_decompress=True)
         return self._session
 
@@ -269,12 +266,8 @@ class HttpClient:
 
     def _unreachable(self, cause: BaseException) -> ConnectorError:
         if isinstance(cause, aiohttp.ClientConnectorDNSError | aiohttp.InvalidURL):
-            return Refused(
-                system=self.system, findings=(Finding(Reason.ADDRESS_WRONG, self.system, _words(cause)),)
-            )
-        return Unavailable(
-            system=self.system, findings=(Finding(Reason.UNREACHABLE, self.system, _words(cause)),)
-        )
+            return Refused(system=self.system, findings=(Finding(Reason.ADDRESS_WRONG, self.system, _words(cause)),))
+        return Unavailable(system=self.system, findings=(Finding(Reason.UNREACHABLE, self.system, _words(cause)),))
 
 
 def _worth_another_try(error: Exception) -> bool | float:
