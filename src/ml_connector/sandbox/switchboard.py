@@ -5,6 +5,8 @@ A fault is put on a method and a path and is used up after `count` requests:
     POST /_sandbox/faults   {"kind": "lost_reply", "method": "POST", "path": "/purchaseInvoices$", "count": 1}
     GET /_sandbox/faults    what is still to come
     DELETE /_sandbox/faults
+    GET /_sandbox/held      {"held": [{"method", "path", "kind"}...]}: what `hold` and `hold_after` keep waiting
+    POST /_sandbox/release  {"drop": bool}: they go on; `drop` cuts them off instead, a `hold` with nothing done
     GET /_sandbox/calls     {"total": n, "calls": [{"method", "path", "status", "seconds"}...]}, oldest first
     DELETE /_sandbox/calls
 """
@@ -26,13 +28,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class FaultKind(StrEnum):
-    """What goes wrong. `status_after` and `lost_reply` go wrong once the work is done, the others before."""
+    """What goes wrong. `status_after`, `lost_reply` and `hold_after` once the work is done, the others before."""
 
     STATUS = "status"
     STATUS_AFTER = "status_after"
     LOST_REPLY = "lost_reply"
     CUT = "cut"
     SLOW = "slow"
+    HOLD = "hold"
+    HOLD_AFTER = "hold_after"
 
 
 @dataclass(slots=True)
@@ -70,12 +74,23 @@ class Fault:
 
 
 @dataclass(slots=True)
+class Held:
+    """A request that waits to be released; what it waits for tells whether it is dropped."""
+
+    kind: FaultKind
+    method: str
+    path: str
+    released: asyncio.Future[bool]
+
+
+@dataclass(slots=True)
 class Switchboard:
     """The faults to come and the calls that came, of one simulated system."""
 
     faults: list[Fault] = field(default_factory=list)
     calls: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=20_000))
     total: int = 0
+    held: list[Held] = field(default_factory=list)
 
     def install(self, app: web.Application) -> None:
         """Puts the switchboard before every handler of `app` and adds its own pages."""
@@ -83,6 +98,8 @@ class Switchboard:
         app.router.add_get("/_sandbox/faults", self._list)
         app.router.add_post("/_sandbox/faults", self._add)
         app.router.add_delete("/_sandbox/faults", self._clear)
+        app.router.add_get("/_sandbox/held", self._held)
+        app.router.add_post("/_sandbox/release", self._release)
         app.router.add_get("/_sandbox/calls", self._calls)
         app.router.add_delete("/_sandbox/calls", self._forget)
 
@@ -102,12 +119,14 @@ class Switchboard:
                 raise
             finally:
                 self.total += 1
-                self.calls.append({
-                    "method": request.method,
-                    "path": request.path_qs,
-                    "status": status,
-                    "seconds": round(time.perf_counter() - started, 6),
-                })
+                self.calls.append(
+                    {
+                        "method": request.method,
+                        "path": request.path_qs,
+                        "status": status,
+                        "seconds": round(time.perf_counter() - started, 6),
+                    }
+                )
 
         return strike
 
@@ -117,15 +136,39 @@ class Switchboard:
             return await handler(request)
         if fault.kind is FaultKind.STATUS:
             return fault.response()
-        if fault.kind is FaultKind.CUT:
-            return _cut(request)
         if fault.kind is FaultKind.SLOW:
             await asyncio.sleep(fault.seconds)
             return await handler(request)
+        if fault.kind in (FaultKind.CUT, FaultKind.HOLD):
+            dropped = fault.kind is FaultKind.CUT or await self._hold(fault.kind, request)
+            return _cut(request) if dropped else await handler(request)
         await request.read()
         # The work goes on even when the caller has hung up by then.
-        await asyncio.shield(asyncio.ensure_future(_settled(handler, request)))
+        done = await asyncio.shield(asyncio.ensure_future(_settled(handler, request)))
+        if fault.kind is FaultKind.HOLD_AFTER:
+            return _cut(request) if await self._hold(fault.kind, request) else done
         return _cut(request) if fault.kind is FaultKind.LOST_REPLY else fault.response()
+
+    async def _hold(self, kind: FaultKind, request: web.Request) -> bool:
+        """Waits for the release; True where the request is to be dropped. Read first: its caller may be gone then."""
+        await request.read()
+        held = Held(kind, request.method, request.path_qs, asyncio.get_running_loop().create_future())
+        self.held.append(held)
+        try:
+            return await held.released
+        finally:
+            self.held.remove(held)
+
+    async def _held(self, _: web.Request) -> web.Response:
+        shown = [{"kind": each.kind, "method": each.method, "path": each.path} for each in self.held]
+        return web.json_response({"held": shown})
+
+    async def _release(self, request: web.Request) -> web.Response:
+        drop = bool((await request.json()).get("drop", False))
+        waiting = [each for each in self.held if not each.released.done()]
+        for each in waiting:
+            each.released.set_result(drop)
+        return web.json_response({"released": len(waiting)})
 
     async def _list(self, _: web.Request) -> web.Response:
         return web.json_response({"faults": [_as_json(fault) for fault in self.faults if fault.count > 0]})
