@@ -35,7 +35,7 @@ from ml_connector.store.trail import Entry
 
 log = structlog.get_logger(__name__)
 
-REST_WITHIN: Final = timedelta(seconds=90)
+REST_WITHIN: Final = timedelta(seconds=30)
 """A document that is tried again within this time is waited for by the run that brought it."""
 RECOVERY_EVERY: Final = timedelta(hours=24)
 
@@ -248,7 +248,9 @@ class Shift:
         )  # fmt: skip
         if row is None or row["status"] == "finished":
             return True
-        if row["open"] and row["due"] is not None and row["due"] <= self.place.clock() + REST_WITHIN:
+        waits = self.circuits.opens_at()
+        due = row["due"] if waits is None or row["due"] is None else max(row["due"], waits)
+        if row["open"] and due is not None and due <= self.place.clock() + REST_WITHIN:
             return False
         before = row["counts"]
         counts = Counts(
@@ -269,12 +271,17 @@ class Shift:
     # ------------------------------------------------------------------ imports and payments
 
     async def _import_lane(self) -> None:
+        """Runs side by side whatever does not wait for something else that is still to be run."""
         while not self.place.stopping.is_set():
             runs = await self._open_runs((*MASTER_DATA, Flow.PAYMENTS))
             if not runs:
                 await self._collect_outcomes()
                 return
-            await self._do(runs[0])
+            to_come = {run.flow for run in runs}
+            ready = {run.flow: run for run in reversed(runs) if not to_come & DEPENDS_ON.get(run.flow, frozenset())}
+            async with asyncio.TaskGroup() as side_by_side:
+                for run in ready.values():
+                    side_by_side.create_task(self._do(run))
 
     async def _do(self, run: Run) -> None:
         options = Options(

@@ -1,0 +1,44 @@
+"""Rounding happens in one place, and there it is right."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml_connector.records.money import Money, add_up, round_amount
+
+amounts = st.decimals(min_value=-(10**12), max_value=10**12, allow_nan=False, allow_infinity=False, places=6)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "expected"),
+    [
+        ("1.005", "EUR", "1.01"),
+        ("-1.005", "EUR", "-1.01"),
+        ("1.004999", "EUR", "1.00"),
+        ("0.5", "JPY", "1"),
+        ("2.0005", "KWD", "2.001"),
+        ("2.0005", "kwd", "2.001"),
+        ("3", "SEK", "3.00"),
+    ],
+)
+def test_halves_go_away_from_zero_in_whole_minor_units(amount: str, currency: str, expected: str) -> None:
+    assert str(round_amount(Decimal(amount), currency)) == expected
+
+
+@given(amounts, st.sampled_from(["EUR", "JPY", "KWD", "USD"]))
+def test_rounding_twice_is_rounding_once_and_moves_by_half_a_unit_at_most(amount: Decimal, currency: str) -> None:
+    once = round_amount(amount, currency)
+    assert round_amount(once, currency) == once
+    assert abs(once - amount) <= Decimal(1).scaleb(once.as_tuple().exponent) / 2  # pyright: ignore
+
+
+@given(st.lists(amounts.map(lambda amount: round_amount(amount, "EUR"))))
+def test_sums_are_exact_in_any_order(parts: list[Decimal]) -> None:
+    assert add_up(parts) == add_up(reversed(parts))
+    assert add_up(parts) - add_up(parts[1:]) == (parts[0] if parts else 0)
+
+
+def test_money_is_told_with_its_currency() -> None:
+    assert str(Money(Decimal("12.5"), "EUR")) == "12.50 EUR"
