@@ -244,6 +244,10 @@ class Ledger(Protocol):
         """Puts a file to the bill, once: a file of that name that is there already stays."""
         ...
 
+    def posted(self, *, since: date, until: date) -> AsyncIterator[Page[LedgerBill]]:
+        """All posted bills and credit notes with a posting date from `since` to `until`, both included."""
+        ...
+
     def settlements(
         self, *, since: str | None, ours: Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
     ) -> AsyncIterator[Page[Settlement]]:
@@ -386,6 +390,10 @@ class Payables(Protocol):
         """Documents acknowledged by somebody whose transfer has not been answered."""
         ...
 
+    def approved(self, *, since: datetime) -> AsyncIterator[Page[ApprovedInvoice]]:
+        """Documents that are, or were, offered for posting and changed since then, whatever became of them."""
+        ...
+
     async def read_document(self, document_id: str) -> ApprovedInvoice | None: ...
 
     def parse_document(self, payload: Mapping[str, Any]) -> ApprovedInvoice:
@@ -483,3 +491,5 @@ class PayablesConnector:
     capabilities: PayablesCapabilities
     open: Callable[[Side, Clock, Guard | None], Payables]
     webhook: WebhookVerifier
+    webhook_for: Callable[[Mapping[str, Any]], WebhookVerifier] | None = None
+    """The verifier by one connection's settings, where they have a say."""

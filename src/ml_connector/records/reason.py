@@ -63,6 +63,7 @@ class Reason(StrEnum):
     RESPONSE_REFUSED = "response refused"
     RECORD_REFUSED = "record refused"
     CHANGED_MEANWHILE = "changed meanwhile"
+    RETURNED = "returned by a person"
     UNEXPECTED = "unexpected answer"
 
 
@@ -201,6 +202,9 @@ CATALOGUE: dict[Reason, Explanation] = {
     Reason.CHANGED_MEANWHILE: _entry(
         "The invoice was taken back or changed in the payables system meanwhile ({subject}).",
         "The document's processing status is no longer one we may post from.", Owner.CLERK, Policy.HOLD),
+    Reason.RETURNED: _entry(
+        "{subject}",
+        "A person returned the document with these words.", Owner.CLERK, Policy.RETURN),
     Reason.UNEXPECTED: _entry(
         "{subject} gave an answer the connector does not understand. The integration engineer has to look at it.",
         "An answer outside what the other side documents; nothing was assumed.", Owner.ENGINEER, Policy.HOLD),

@@ -10,7 +10,11 @@ from ml_connector.connectors.basware.manifest import CAPABILITIES, MANIFEST
 from ml_connector.connectors.basware.webhook import BaswareWebhook, webhook_for
 
 CONNECTOR: Final = PayablesConnector(
-    manifest=MANIFEST, capabilities=CAPABILITIES, open=open_basware, webhook=BaswareWebhook()
+    manifest=MANIFEST,
+    capabilities=CAPABILITIES,
+    open=open_basware,
+    webhook=BaswareWebhook(),
+    webhook_for=webhook_for,
 )
 
 __all__ = ["CONNECTOR", "webhook_for"]

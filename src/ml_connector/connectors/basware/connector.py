@@ -51,7 +51,7 @@ from ml_connector.connectors.basware.sending import SEPARATOR, Sending
 from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.http import HttpClient
 from ml_connector.records.flow import Flow
-from ml_connector.records.invoice import ApprovedInvoice
+from ml_connector.records.invoice import ApprovedInvoice, TransferStage
 from ml_connector.records.master_data import MasterRecord
 from ml_connector.records.reason import Reason
 
@@ -128,6 +128,10 @@ class Basware:
     async def unfinished(self) -> AsyncIterator[Page[ApprovedInvoice]]:
         async for page in self._documents.listed(IN_PROGRESS):
             yield Page(records=page)
+
+    async def approved(self, *, since: datetime) -> AsyncIterator[Page[ApprovedInvoice]]:
+        async for page in self._documents.changed(since):
+            yield Page(records=tuple(each for each in page if each.stage is not TransferStage.OTHER))
 
     async def read_document(self, document_id: str) -> ApprovedInvoice | None:
         return await self._documents.read(document_id)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from ml_connector.connectors.base import Acknowledgement
 from ml_connector.connectors.basware.client import BaswareClient, members_of, segment
 from ml_connector.connectors.basware.errors import SYSTEM, error_of, refused
-from ml_connector.connectors.basware.mapping import BaswareInvoice, parse_invoice, responses_of
+from ml_connector.connectors.basware.mapping import BaswareInvoice, parse_invoice, responses_of, stamp
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.connectors.http import Reply
 from ml_connector.records.reason import Reason
@@ -34,6 +35,16 @@ class Documents:
         params = {
             "ProcessingStatus": status,
             "companyCode": self._company,
+            "pageSize": str(self._page_size),
+        }
+        async for page in self._client.pages(PATH, MEMBER, params=params):
+            yield tuple(_parse(each) for each in page)
+
+    async def changed(self, since: datetime) -> AsyncIterator[tuple[BaswareInvoice, ...]]:
+        """Documents of every status that changed after `since`, page by page; there is no upper bound."""
+        params = {
+            "companyCode": self._company,
+            "lastUpdated": stamp(since),
             "pageSize": str(self._page_size),
         }
         async for page in self._client.pages(PATH, MEMBER, params=params):

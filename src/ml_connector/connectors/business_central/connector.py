@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date
 
 from ml_connector.connectors.base import (
     Clock,
@@ -21,6 +22,7 @@ from ml_connector.connectors.business_central.manifest import CAPABILITIES, MANI
 from ml_connector.connectors.business_central.pinging import Test
 from ml_connector.connectors.business_central.posting import Desk
 from ml_connector.connectors.business_central.reading import Reader
+from ml_connector.connectors.business_central.register import posted_bills
 from ml_connector.connectors.business_central.settlements import OurBills, SettlementReader
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import Bill, LedgerBill, Settlement
@@ -103,6 +105,10 @@ class BusinessCentral:
     async def attach(self, bill: Bill, posted: LedgerBill, *, name: str, content: bytes) -> None:
         """Puts a file to the document, once."""
         await self._attachments.put(bill, posted.id, name=name, content=content)
+
+    def posted(self, *, since: date, until: date) -> AsyncIterator[Page[LedgerBill]]:
+        """Posted invoices and credit memos by posting date."""
+        return posted_bills(self._client, since=since, until=until)
 
     def settlements(self, *, since: str | None, ours: OurBills) -> AsyncIterator[Page[Settlement]]:
         """How far bills are paid, for those that changed since the mark."""
