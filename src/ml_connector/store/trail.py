@@ -13,7 +13,7 @@ import re
 import zlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from sqlalchemy import text
@@ -173,7 +173,7 @@ class Scribe:
 
 def _digest(key: bytes, connection: str, at: datetime, entry: Entry, detail: str, exchanges: bytes | None) -> bytes:
     content = "\x1f".join((
-        connection, at.isoformat(), entry.flow, entry.record, entry.actor, entry.step, entry.outcome,
+        connection, at.astimezone(UTC).isoformat(), entry.flow, entry.record, entry.actor, entry.step, entry.outcome,
         entry.summary, detail,
     ))  # fmt: skip
     return hmac.digest(key, content.encode() + b"\x1f" + (exchanges or b""), "sha256")
