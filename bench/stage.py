@@ -1,0 +1,193 @@
+"""The stage of every measurement: the sandbox in a process of its own, a home, connections."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import tempfile
+import uuid
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+
+from ml_connector.engine.process import Process, utc_now
+from ml_connector.engine.runs import request_runs
+from ml_connector.operations.configuration import read_configuration
+from ml_connector.operations.connections import apply
+from ml_connector.records.flow import Flow
+from ml_connector.store.database import initialise_database
+from ml_connector.store.keys import create_key
+from ml_connector.store.settings import Settings
+from ml_connector.store.vault import Vault
+
+TENANT: Final = "11111111-2222-3333-4444-555555555555"
+CLIENT: Final = "22222222-3333-4444-5555-666666666666"
+BASWARE: Final = "basware"
+LEDGER: Final = "business-central"
+TAX_CODES: Final = {"T24": "VAT24", "T14": "VAT14", "T10": "VAT10", "T0": "VAT0"}
+DIMENSIONS: Final = {
+    "costCenterCode": "DEPARTMENT", "projectCode": "PROJECT", "dimCode1": "AREA", "dimCode2": "CAMPAIGN",
+}  # fmt: skip
+SECRETS: Final = {"BS": "basware-secret", "BC": "bc-secret", "WT": "webhook-token-123456"}
+
+
+def company_id(code: str) -> str:
+    """The id of a further company in the simulated ledger."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"bc-company-{code}"))
+
+
+@dataclass(slots=True)
+class Sandbox:
+    """The simulated systems while they are served by a child process."""
+
+    port: int
+    http: aiohttp.ClientSession
+    addresses: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.addresses = {
+            BASWARE: f"http://127.0.0.1:{self.port}", LEDGER: f"http://127.0.0.1:{self.port + 20}",
+        }  # fmt: skip
+
+    async def control(self, system: str, page: str, asked: Any = None, *, method: str | None = None) -> Any:
+        """Uses a control page."""
+        url = f"{self.addresses[system]}/_sandbox/{page}"
+        async with self.http.request(method or ("GET" if asked is None else "POST"), url, json=asked) as reply:
+            reply.raise_for_status()
+            return await reply.json()
+
+    async def found(self, *codes: str, **sizes: int) -> None:
+        """Founds further companies in both systems."""
+        for system in (BASWARE, LEDGER):
+            await self.control(system, "companies", {"codes": codes, **sizes})
+
+    async def calls(self) -> dict[str, list[dict[str, Any]]]:
+        """The calls that came to both since they were last forgotten."""
+        return {system: (await self.control(system, "calls"))["calls"] for system in (BASWARE, LEDGER)}
+
+    async def forget_calls(self) -> None:
+        """Begins the log of calls anew."""
+        for system in (BASWARE, LEDGER):
+            await self.control(system, "calls", method="DELETE")
+
+
+@asynccontextmanager
+async def sandbox(*, import_delay: float = 0.5) -> AsyncGenerator[Sandbox]:
+    """The sandbox, its company without invoices, in a child process."""
+    port = _free_ports()
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ml_connector.sandbox", "--empty", "--port-base", str(port),
+        "--import-delay", str(import_delay), stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=600)) as http:
+            served = Sandbox(port, http)
+            await _answers(served)
+            yield served
+    finally:
+        await ended(child)
+
+
+async def ended(child: asyncio.subprocess.Process) -> None:
+    """Ends a child process and waits until it has."""
+    if child.returncode is None:
+        child.terminate()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(child.wait(), 15)
+    if child.returncode is None:
+        child.kill()
+        await child.wait()
+
+
+async def _answers(served: Sandbox) -> None:
+    for _ in range(300):
+        try:
+            for system in (BASWARE, LEDGER):
+                await served.control(system, "state")
+        except aiohttp.ClientError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+    raise TimeoutError("The sandbox did not start.")
+
+
+def _free_ports() -> int:
+    for base in range(21_000 + os.getpid() % 500 * 20, 60_000, 40):
+        with suppress(OSError):
+            for offset in (0, 1, 20, 21):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", base + offset))
+            return base
+    raise OSError("There are no free ports.")
+
+
+@asynccontextmanager
+async def home() -> AsyncGenerator[Settings]:
+    """A fresh home with its embedded PostgreSQL, as `ml-connector init` makes it."""
+    os.environ.update(SECRETS)
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        os.environ["ML_CONNECTOR_HOME"] = directory
+        settings = Settings(slice_seconds=600)
+        os.environ["ML_CONNECTOR_SLICE_SECONDS"] = "600"
+        create_key(settings)
+        await (await initialise_database(settings)).close()
+        yield settings
+
+
+def connection(served: Sandbox, code: str, *, flows: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A connection of the configuration file. Basware's limit, an assumption, is set out of the way."""
+    ledger = served.addresses[LEDGER]
+    return {
+        "company": code,
+        "basware": {
+            "base_url": served.addresses[BASWARE], "client_id": "acme", "client_secret": "${env:BS}",
+            "webhook_token": "${env:WT}", "max_requests_per_second": 100_000,
+        },
+        "erp": {
+            "system": LEDGER, "tenant_id": TENANT, "company_id": company_id(code), "client_id": CLIENT,
+            "client_secret": "${env:BC}", "base_url": ledger, "token_url": f"{ledger}/{TENANT}/oauth2/v2.0/token",
+        },
+        "mapping": {
+            "dimensions": [
+                {"basware": "costCenterCode", "list": "costCenters", "erp": "DEPARTMENT"},
+                {"basware": "projectCode", "list": "projects", "erp": "PROJECT"},
+                {"basware": "dimCode1", "list": "ACC_LIST_1", "erp": "AREA"},
+                {"basware": "dimCode2", "list": "ACC_LIST_2", "erp": "CAMPAIGN"},
+            ],
+            "tax_codes": TAX_CODES,
+        },
+        **({"flows": flows} if flows else {}),
+    }  # fmt: skip
+
+
+async def configure(settings: Settings, connections: Mapping[str, Any]) -> None:
+    """Applies a configuration file; YAML reads JSON."""
+    file = settings.home / "bench.yaml"
+    file.write_text(json.dumps({"connections": connections}), encoding="utf-8")
+    process = await Process.open(settings)
+    try:
+        await apply(process.database, process.vault, read_configuration(Path(file)), actor="bench", now=utc_now())
+    finally:
+        await process.close()
+
+
+async def run_flows(
+    process: Process, name: str, flows: Sequence[Flow], *, options: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Runs flows of a connection in this process to their end; the run rows."""
+    ids = await request_runs(
+        process.database, name, flows, trigger="schedule", actor="bench", options=options or {}, now=utc_now()
+    )
+    while True:
+        await process.work_now(name)
+        rows = await process.database.fetch("SELECT * FROM run WHERE id = ANY(:ids) ORDER BY id", ids=ids)
+        if all(row["status"] == "finished" for row in rows):
+            return rows
+        await asyncio.sleep(0.02)
