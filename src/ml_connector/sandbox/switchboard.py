@@ -46,6 +46,8 @@ class Fault:
     kind: FaultKind
     path: str = ".*"
     method: str | None = None
+    asks: str = ""
+    """Found in the request's body: tells the calls apart that share an address, as batches do."""
     count: int = 1
     skip: int = 0
     """Requests to let through before the first one it strikes."""
@@ -55,9 +57,11 @@ class Fault:
     body: str = ""
     content_type: str = "text/plain"
 
-    def strikes(self, request: web.Request) -> bool:
+    def strikes(self, request: web.Request, body: str) -> bool:
         """True when this request is one of those the fault is for; counts it down."""
         if self.method not in (None, request.method) or not re.search(self.path, request.path_qs):
+            return False
+        if self.asks and not re.search(self.asks, body):
             return False
         if self.skip > 0:
             self.skip -= 1
@@ -131,7 +135,8 @@ class Switchboard:
         return strike
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        fault = next((fault for fault in self.faults if fault.strikes(request)), None)
+        asked = (await request.read()).decode("utf-8", "replace") if any(fault.asks for fault in self.faults) else ""
+        fault = next((fault for fault in self.faults if fault.strikes(request, asked)), None)
         if fault is None:
             return await handler(request)
         if fault.kind is FaultKind.STATUS:

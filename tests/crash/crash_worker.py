@@ -1,0 +1,95 @@
+"""Real processes of the product, quickly: imports it once, then forks a child for each order it is given.
+
+Orders are lines of JSON on standard input, answers lines of JSON on standard output:
+
+    {"act": "work" | "settle", "home", "database_url", "log", "settles_after", ...}  ->  {"pid": n}
+    {"wait": n}                                                                      ->  {"status": n}
+
+`work` is what `ml-connector work` does: it serves the queue until SIGTERM. `settle` works one connection until its
+runs are finished and nothing of it is under way, which is what `ml-connector run` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import ml_connector.connectors.business_central.connector as business_central
+from ml_connector.connectors import registry
+from ml_connector.engine.process import Process
+from ml_connector.store.settings import Settings
+
+_ACTIVE = "('received', 'checked', 'posting', 'unconfirmed', 'posted')"
+
+
+def main() -> None:
+    registry.payables()
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "wait" in order:
+            answer = {"status": os.waitstatus_to_exitcode(os.waitpid(order["wait"], 0)[1])}
+        else:
+            answer = {"pid": _fork(order)}
+        print(json.dumps(answer), flush=True)
+
+
+def _fork(order: dict[str, Any]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        with Path(order["log"]).open("ab", buffering=0) as log:
+            for stream in (1, 2):
+                os.dup2(log.fileno(), stream)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        status = asyncio.run(_act(order))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+async def _act(order: dict[str, Any]) -> int:
+    # A lost write settles sooner here than a real ledger is given: the tests wait for it many times.
+    business_central.CAPABILITIES = dataclasses.replace(
+        business_central.CAPABILITIES, write_settles_after=order["settles_after"]
+    )
+    process = await Process.open(Settings(home=order["home"], database_url=order["database_url"]))
+    try:
+        await (_work(process) if order["act"] == "work" else _settle(process, order["connection"]))
+    finally:
+        await process.close()
+    return 0
+
+
+async def _work(process: Process) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await process.run_workers(stop)
+
+
+async def _settle(process: Process, connection: str) -> None:
+    while True:
+        await process.work_now(connection)
+        row = await process.database.fetch_one(
+            f"""SELECT (SELECT count(*) FROM run WHERE connection_id = :c AND status <> 'finished')
+                + (SELECT count(*) FROM document WHERE connection_id = :c AND status IN {_ACTIVE}) AS open""",
+            c=connection,
+        )
+        if row is None or row["open"] == 0:
+            return
+        await asyncio.sleep(0.02)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,366 @@
+"""A small world to break things in: one sandbox, one PostgreSQL, real processes, and a count of what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from ml_connector.sandbox.basware.approved import approved_documents
+from ml_connector.sandbox.business_central.books import company_id
+from ml_connector.sandbox.company import found
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+SECRETS = {"BS": "basware-secret", "BC": "bc-secret", "WT": "webhook-token-123456"}
+PATIENCE = 60.0
+_CODES = count(2001)
+
+Fields = dict[str, Any]
+
+
+# ------------------------------------------------------------------ the simulated systems
+
+
+class Sandbox:
+    """The simulated systems in a process of their own, and their control pages."""
+
+    def __init__(self, log: Path) -> None:
+        base = _free_base()
+        self.basware = f"http://127.0.0.1:{base}"
+        self.ledger = f"http://127.0.0.1:{base + 20}"
+        command = [sys.executable, "-m", "ml_connector.sandbox", "--empty", "--import-delay", "0.2"]
+        with log.open("wb") as output:
+            self._child = subprocess.Popen([*command, "--port-base", str(base)], stdout=output, stderr=output)
+        until(self._answers, "the sandbox answers")
+
+    def _answers(self) -> bool:
+        try:
+            return bool(call("GET", f"{self.ledger}/_sandbox/state"))
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        self._child.terminate()
+        self._child.wait(10)
+
+    def quiet(self) -> None:
+        """No fault, nothing held, nothing counted."""
+        for address in (self.basware, self.ledger):
+            call("DELETE", f"{address}/_sandbox/faults")
+            call("POST", f"{address}/_sandbox/release", {"drop": True})
+            call("DELETE", f"{address}/_sandbox/calls")
+
+    def fault(self, address: str, **what: Any) -> None:
+        call("POST", f"{address}/_sandbox/faults", what)
+
+    def held(self) -> list[Fields]:
+        return [
+            each for address in (self.basware, self.ledger) for each in call("GET", f"{address}/_sandbox/held")["held"]
+        ]
+
+    def release(self, *, drop: bool) -> None:
+        for address in (self.basware, self.ledger):
+            call("POST", f"{address}/_sandbox/release", {"drop": drop})
+
+    def calls(self, address: str) -> list[Fields]:
+        return call("GET", f"{address}/_sandbox/calls")["calls"]
+
+
+def call(method: str, url: str, body: Any = None) -> Any:
+    """A control page's answer."""
+    data = None if body is None else json.dumps(body, default=_number).encode()
+    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read(), parse_float=Decimal)
+    except urllib.error.HTTPError as refused:
+        raise AssertionError(f"{method} {url}: {refused.code} {refused.read()[:500]!r}") from refused
+
+
+def until(condition: Callable[[], Any], what: str, *, seconds: float = PATIENCE) -> Any:
+    """The condition's value once it is true; fails where that takes too long."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"This did not come about within {seconds:.0f} s: {what}.")
+
+
+def _number(value: object) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(type(value).__name__)
+
+
+def _free_base() -> int:
+    for base in range(20_000 + os.getpid() % 300 * 100, 60_000, 100):
+        if all(_is_free(base + offset) for offset in (0, 1, 20)):
+            return base
+    raise AssertionError("no free ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+# ------------------------------------------------------------------ processes
+
+
+class Nursery:
+    """Starts processes of the product within milliseconds."""
+
+    def __init__(self, log: Path) -> None:
+        with log.open("wb") as errors:
+            self._server = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("crash_worker.py"))],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+            )  # fmt: skip
+
+    def close(self) -> None:
+        assert self._server.stdin is not None
+        self._server.stdin.close()
+        self._server.wait(10)
+
+    def ask(self, order: Mapping[str, Any]) -> Fields:
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.write(json.dumps(order) + "\n")
+        self._server.stdin.flush()
+        return json.loads(self._server.stdout.readline())
+
+
+@dataclass
+class Child:
+    """A process of the product."""
+
+    nursery: Nursery
+    pid: int
+    log: Path
+    status: int | None = None
+
+    def kill(self) -> None:
+        """Ends it at once, as the kernel or a power cut would."""
+        self.send(signal.SIGKILL)
+        assert self.ended() == -signal.SIGKILL
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    @property
+    def runs(self) -> bool:
+        if self.status is not None:
+            return False
+        return Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] != "Z"
+
+    def ended(self, *, seconds: float = PATIENCE) -> int:
+        """Its exit status, once it has ended."""
+        if self.status is None:
+            handle = os.pidfd_open(self.pid)
+            try:
+                if not select.select([handle], [], [], seconds)[0]:
+                    raise AssertionError(f"The process still runs after {seconds:.0f} s:\n{self.told()}")
+            finally:
+                os.close(handle)
+            self.status = int(self.nursery.ask({"wait": self.pid})["status"])
+        return self.status
+
+    def told(self) -> str:
+        """What it printed."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-6000:]
+
+
+# ------------------------------------------------------------------ one case
+
+
+@dataclass
+class World:
+    """One database with its connections, and what both systems hold for them."""
+
+    sandbox: Sandbox
+    nursery: Nursery
+    home: Path
+    dsn: str
+    url: str
+    folder: Path
+    companies: list[str] = field(default_factory=list)
+    children: list[Child] = field(default_factory=list)
+    settles_after: float = 0.3
+
+    def close(self) -> None:
+        for child in self.children:
+            if child.status is None:
+                child.send(signal.SIGKILL)
+                child.ended()
+        self.sandbox.quiet()
+
+    # -------------------------------------------------------------- before
+
+    def found(self, number: int = 1, *, vendors: int = 20) -> list[str]:
+        """Founds new companies in both systems, without invoices; their codes."""
+        codes = [str(next(_CODES)) for _ in range(number)]
+        for address in (self.sandbox.basware, self.sandbox.ledger):
+            asked = {"codes": codes, "vendors": vendors, "orders": 0, "invoices": 0}
+            call("POST", f"{address}/_sandbox/companies", asked)
+        self.companies += codes
+        return codes
+
+    def configuration(self) -> str:
+        """The file that joins every company founded."""
+        return "connections:\n" + "".join(_connection(self.sandbox, code) for code in self.companies)
+
+    def offer(self, code: str, good: int, *bad: str) -> list[Fields]:
+        """Approves invoices: so many that post, and one for each way to fail that is named."""
+        documents = invoices(code, good, *bad)
+        asked = {"documents": documents, "notify": False}
+        call("POST", f"{self.sandbox.basware}/_sandbox/documents", asked)
+        return documents
+
+    def ask_for_runs(self, *flows: str, options: Mapping[str, Any] | None = None) -> None:
+        """Asks for a run of the flows on every connection, as a person does."""
+        with self.connect() as database:
+            for code in self.companies:
+                for flow in flows:
+                    database.execute(
+                        "INSERT INTO run (connection_id, flow, trigger, actor, options, queued_at) "
+                        "VALUES (%s, %s, 'person', 'test', %s, now())",
+                        (f"c{code}", flow, json.dumps({"by_person": True, **(options or {})})),
+                    )
+                database.execute("SELECT defer_work(%s)", (f"c{code}",))
+
+    # -------------------------------------------------------------- processes
+
+    def start(self, act: str, **more: Any) -> Child:
+        """Starts a process: `work` or `settle`."""
+        log = self.folder / f"process-{len(self.children)}.log"
+        order = {
+            "act": act, "home": str(self.home), "database_url": self.url, "log": str(log),
+            "settles_after": self.settles_after, **more,
+        }  # fmt: skip
+        child = Child(self.nursery, self.nursery.ask(order)["pid"], log)
+        self.children.append(child)
+        return child
+
+    def settle(self, code: str | None = None) -> Child:
+        """Starts a process that works one connection until it rests."""
+        return self.start("settle", connection=f"c{code or self.companies[0]}")
+
+    def settled(self, code: str | None = None) -> None:
+        """Has a process work one connection until it rests."""
+        child = self.settle(code)
+        assert child.ended() == 0, child.told()
+
+    # -------------------------------------------------------------- looking
+
+    def connect(self) -> psycopg.Connection[dict[str, Any]]:
+        return psycopg.connect(self.dsn, autocommit=True, row_factory=dict_row)
+
+    def query(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        with self.connect() as database:
+            return database.execute(sql, values).fetchall()  # pyright: ignore[reportArgumentType]
+
+    def bills(self, code: str | None = None) -> list[Fields]:
+        return call("GET", f"{self.sandbox.ledger}/_sandbox/bills?company={code or self.companies[0]}")["bills"]
+
+    def documents(self, code: str | None = None) -> list[Fields]:
+        address = f"{self.sandbox.basware}/_sandbox/documents?company={code or self.companies[0]}"
+        return call("GET", address)["documents"]
+
+    def check(self, good: Sequence[Fields], bad: Sequence[Fields] = (), *, code: str | None = None) -> None:
+        """Exactly one posted bill and one answer for each good invoice; for each bad one an answer and no bill."""
+        code = code or self.companies[0]
+        statuses = Counter((each["vendorInvoiceNumber"], each["status"]) for each in self.bills(code))
+        assert statuses == {(each["invoiceNumber"], "Open"): 1 for each in good}, self.story()
+        there = {each["invoiceId"]: each for each in self.documents(code)}
+        posted = {each["vendorInvoiceNumber"]: each["number"] for each in self.bills(code)}
+        for each in good:
+            answers = there[each["invoiceId"]]["transferResponses"]
+            assert [answer["success"] for answer in answers] == [True], (answers, self.story())
+            assert there[each["invoiceId"]]["voucherNumber1"] == posted[each["invoiceNumber"]]
+        for each in bad:
+            answers = there[each["invoiceId"]]["transferResponses"]
+            assert [answer["success"] for answer in answers] == [False], (answers, self.story())
+        rows = self.query("SELECT document_id, status, intent, next_due FROM document WHERE connection_id = %s",
+                          f"c{code}")  # fmt: skip
+        wanted = {each["invoiceId"]: "transferred" for each in good} | {each["invoiceId"]: "rejected" for each in bad}
+        assert {row["document_id"]: row["status"] for row in rows} == wanted, self.story()
+        assert all(row["intent"] is None and row["next_due"] is None for row in rows), rows
+
+    def story(self) -> str:
+        """What the trail says, for a failed test."""
+        rows = self.query("SELECT record, step, outcome, summary FROM trail ORDER BY connection_id, seq")
+        told = "\n".join(f"{row['record'][:8]} {row['step']}: {row['outcome']}: {row['summary'][:150]}" for row in rows)
+        return told + "\n" + "\n".join(child.told()[-1500:] for child in self.children)
+
+
+def invoices(code: str, good: int, *bad: str) -> list[Fields]:
+    """Approved invoices as Basware offers them: so many that post, then one for each way to fail."""
+    now = datetime.now(UTC)
+    company = found(code, today=now.date(), vendors=20, orders=0, invoices=good + len(bad))
+    documents = [fields for fields, _ in approved_documents(company, now)]
+    for fields, flaw in zip(documents[good:], bad, strict=True):
+        _FLAWS[flaw](fields)
+    return documents
+
+
+def _unknown_vendor(fields: Fields) -> None:
+    fields["supplierCode"] = "V-NOBODY"
+
+
+def _other_totals(fields: Fields) -> None:
+    """Its tax is not what the ledger computes: found out only once the draft is there."""
+    more = Decimal("3.00")
+    row = fields["codingRows"][0]
+    row["taxSum"] += more
+    row["grossTotal"] += more
+    fields["taxSum1"] += more
+    fields["grossSum"] += more
+
+
+_FLAWS: dict[str, Callable[[Fields], None]] = {"unknown vendor": _unknown_vendor, "other totals": _other_totals}
+
+
+def _connection(sandbox: Sandbox, code: str) -> str:
+    return f"""  c{code}:
+    company: "{code}"
+    basware: {{base_url: "{sandbox.basware}", client_id: acme, client_secret: "${{env:BS}}", webhook_token: "${{env:WT}}"}}
+    erp:
+      system: business-central
+      tenant_id: {TENANT}
+      company_id: {company_id(code)}
+      client_id: 22222222-3333-4444-5555-666666666666
+      client_secret: ${{env:BC}}
+      base_url: {sandbox.ledger}
+      token_url: {sandbox.ledger}/{TENANT}/oauth2/v2.0/token
+    flows: {{invoices: {{every: 1h}}, payments: {{every: 1h}}, vendors: {{every: 1h}}}}
+    mapping:
+      dimensions:
+        - {{basware: costCenterCode, list: costCenters, erp: DEPARTMENT}}
+        - {{basware: projectCode, list: projects, erp: PROJECT}}
+      tax_codes: {{T24: VAT24, T14: VAT14, T10: VAT10, T0: VAT0}}
+      tolerance: {{EUR: "0.02"}}
+"""

@@ -1,0 +1,306 @@
+"""A worker is killed (SIGKILL) at every outgoing call and at every checkpoint; another goes on; the bills are counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from crash_world import Child, Fields, World, call, until
+
+pytestmark = pytest.mark.xdist_group("crash")
+
+GOOD = 2
+BAD = ("unknown vendor", "other totals")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An outgoing call, told by its address and, where several share one, by what it asks."""
+
+    method: str
+    path: str
+    asks: str = ""
+    ledger: bool = True
+
+    def hold(self, world: World, kind: str) -> None:
+        address = world.sandbox.ledger if self.ledger else world.sandbox.basware
+        world.sandbox.fault(address, kind=kind, method=self.method, path=self.path, asks=self.asks)
+
+
+INVOICE_CALLS = {
+    "sign in to Basware": Call("POST", "/v1/tokens$", ledger=False),
+    "list": Call("GET", "ProcessingStatus=WaitingForTransfer", ledger=False),
+    "redirect": Call("GET", "^/basware-sandbox/", ledger=False),
+    "recovery list": Call("GET", "ProcessingStatus=TransferInProgress", ledger=False),
+    "acknowledge": Call("POST", "/acknowledge$", ledger=False),
+    "sign in to the ledger": Call("POST", "/oauth2/v2.0/token$"),
+    "check the period": Call("GET", "/generalLedgerSetup"),
+    "check vendors": Call("GET", "/vendors"),
+    "check accounts": Call("GET", "/accounts"),
+    "check dimensions": Call("GET", "/dimensions"),
+    "check taxes": Call("GET", "/taxGroups"),
+    "find": Call("GET", r"/purchaseInvoices\?\$filter"),
+    "create": Call("POST", r"/\$batch$", r'"vendorInvoiceNumber": ?"'),
+    "write dimensions": Call("POST", r"/\$batch$", r'^(?!.*"vendorInvoiceNumber": ?").*"valueCode"'),
+    "post": Call("POST", r"/\$batch$", r"Microsoft\.NAV\.post"),
+    "transfer response": Call("POST", "/transferResponses$", '"success": ?true', ledger=False),
+    "read before discarding": Call("GET", r"/purchaseInvoices\("),
+    "discard": Call("DELETE", r"/purchaseInvoices\("),
+    "failure response": Call("POST", "/transferResponses$", '"success": ?false', ledger=False),
+    "look for files": Call("GET", "/accountingDocuments/[0-9a-f]{32}$", ledger=False),
+}
+WRITES = ("create", "write dimensions", "post", "transfer response", "discard", "failure response")
+INVOICE_STEPS = (
+    "received", "checked", "to create", "created", "compared", "posted", "discarded", "transferred", "returned", "run",
+)  # fmt: skip
+
+
+def begin(world: World) -> tuple[list[Fields], Child]:
+    """Approves the invoices, asks for a run and has a process begin it."""
+    offered = world.offer(world.companies[0], GOOD, *BAD)
+    world.ask_for_runs("invoices")
+    return offered, world.settle()
+
+
+def check(world: World, offered: list[Fields]) -> None:
+    world.check(offered[:GOOD], offered[GOOD:])
+
+
+# ------------------------------------------------------------------ outgoing calls
+
+
+def kill_at(world: World, child: Child) -> None:
+    until(lambda: world.sandbox.held() or not child.runs, "the call is held")
+    assert world.sandbox.held(), child.told()
+    child.kill()
+
+
+@pytest.mark.parametrize("name", INVOICE_CALLS)
+def test_killed_while_a_call_is_on_its_way(world: World, name: str) -> None:
+    INVOICE_CALLS[name].hold(world, "hold")
+    offered, child = begin(world)
+    kill_at(world, child)
+    world.sandbox.release(drop=True)
+    world.settled()
+    check(world, offered)
+
+
+@pytest.mark.parametrize("name", INVOICE_CALLS)
+def test_killed_when_a_call_was_done_and_before_its_answer(world: World, name: str) -> None:
+    INVOICE_CALLS[name].hold(world, "hold_after")
+    offered, child = begin(world)
+    kill_at(world, child)
+    world.sandbox.release(drop=True)
+    world.settled()
+    check(world, offered)
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_killed_and_the_call_is_done_only_when_the_next_process_works_already(world: World, name: str) -> None:
+    INVOICE_CALLS[name].hold(world, "hold")
+    offered, child = begin(world)
+    kill_at(world, child)
+    following = world.settle()
+    world.sandbox.release(drop=False)
+    assert following.ended() == 0, following.told()
+    check(world, offered)
+
+
+def test_every_call_of_the_way_is_among_those_at_which_it_is_killed(world: World) -> None:
+    import re
+
+    _, child = begin(world)
+    assert child.ended() == 0, child.told()
+    for address, ledger in ((world.sandbox.basware, False), (world.sandbox.ledger, True)):
+        named = [each for each in INVOICE_CALLS.values() if each.ledger is ledger]
+        for made in world.sandbox.calls(address):
+            assert any(each.method == made["method"] and re.search(each.path, made["path"]) for each in named), made
+
+
+# ------------------------------------------------------------------ checkpoints
+
+
+class Checkpoint:
+    """Stops every transaction that writes a step into the trail right before its commit, until it is let through."""
+
+    LOCK = 4711
+
+    def __init__(self, world: World, step: str) -> None:
+        self.world = world
+        self.gate = world.connect()
+        self.gate.execute(f"SELECT pg_advisory_lock({self.LOCK})")
+        self.gate.execute(
+            f"""CREATE FUNCTION wait_at_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN PERFORM pg_advisory_xact_lock_shared({self.LOCK}); RETURN NULL; END $$"""
+        )
+        self.gate.execute(
+            f"""CREATE TRIGGER checkpoint AFTER INSERT ON trail FOR EACH ROW WHEN (NEW.step = '{step}')
+            EXECUTE FUNCTION wait_at_checkpoint()"""
+        )
+
+    def waiting(self) -> list[int]:
+        rows = self.gate.execute(
+            f"""SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {self.LOCK} AND NOT granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+        )
+        return [row["pid"] for row in rows]
+
+    def kill_at(self, child: Child) -> None:
+        until(lambda: self.waiting() or not child.runs, "the checkpoint is reached")
+        assert self.waiting(), child.told()
+        child.kill()
+
+    def undo(self) -> None:
+        """The commit never reached the server."""
+        for pid in self.waiting():
+            self.gate.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+        self.open()
+
+    def open(self) -> None:
+        self.gate.close()
+
+
+@pytest.mark.parametrize("step", INVOICE_STEPS)
+def test_killed_before_a_checkpoint_is_committed(world: World, step: str) -> None:
+    checkpoint = Checkpoint(world, step)
+    offered, child = begin(world)
+    checkpoint.kill_at(child)
+    checkpoint.undo()
+    world.settled()
+    check(world, offered)
+
+
+@pytest.mark.parametrize("step", INVOICE_STEPS)
+def test_killed_when_a_checkpoint_was_committed_and_before_the_process_knew(world: World, step: str) -> None:
+    checkpoint = Checkpoint(world, step)
+    offered, child = begin(world)
+    checkpoint.kill_at(child)
+    checkpoint.open()
+    world.settled()
+    check(world, offered)
+
+
+@pytest.mark.parametrize("step", ["to create", "created", "posted"])
+def test_killed_and_its_last_commit_comes_when_the_next_process_has_begun(world: World, step: str) -> None:
+    checkpoint = Checkpoint(world, step)
+    offered, child = begin(world)
+    checkpoint.kill_at(child)
+    following = world.settle()
+    until(lambda: world.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE %s "
+                              "AND datname = current_database()", "UPDATE lease%"),
+          "the next process waits for the one before")  # fmt: skip
+    checkpoint.open()
+    assert following.ended() == 0, following.told()
+    check(world, offered)
+
+
+def test_every_step_of_the_way_is_among_those_at_which_it_is_killed(world: World) -> None:
+    _, child = begin(world)
+    assert child.ended() == 0, child.told()
+    steps = {row["step"] for row in world.query("SELECT DISTINCT step FROM trail WHERE flow = 'invoices'")}
+    assert steps == set(INVOICE_STEPS)
+
+
+# ------------------------------------------------------------------ payments
+
+
+PAYMENT_CALLS = {
+    "read what is paid": Call("GET", "/purchaseInvoices"),
+    "payment response": Call("POST", "/paymentResponses$", ledger=False),
+}
+
+
+def begin_payments(world: World) -> tuple[list[Fields], Child]:
+    code = world.companies[0]
+    offered = world.offer(code, GOOD)
+    world.ask_for_runs("invoices")
+    world.settled()
+    for bill in world.bills():
+        call("POST", f"{world.sandbox.ledger}/_sandbox/pay", {"company": code, "number": bill["number"]})
+    world.ask_for_runs("payments")
+    return offered, world.settle()
+
+
+def check_paid(world: World, offered: list[Fields]) -> None:
+    there = {each["invoiceId"]: each for each in world.documents()}
+    for each in offered:
+        document = there[each["invoiceId"]]
+        assert document["processingStatus"] == "Paid"
+        assert [response["success"] for response in document["paymentResponses"]] == [True], world.story()
+        assert [response["success"] for response in document["transferResponses"]] == [True]
+    rows = world.query("SELECT status, payment_count, payment_due FROM document")
+    assert [(row["status"], row["payment_count"], row["payment_due"]) for row in rows] == [("paid", 1, None)] * GOOD
+
+
+@pytest.mark.parametrize("kind", ["hold", "hold_after"])
+@pytest.mark.parametrize("name", PAYMENT_CALLS)
+def test_killed_at_a_call_of_a_payment(world: World, name: str, kind: str) -> None:
+    world.offer(world.companies[0], 0)
+    offered = world.offer(world.companies[0], GOOD)
+    world.ask_for_runs("invoices")
+    world.settled()
+    for bill in world.bills():
+        asked = {"company": world.companies[0], "number": bill["number"]}
+        call("POST", f"{world.sandbox.ledger}/_sandbox/pay", asked)
+    PAYMENT_CALLS[name].hold(world, kind)
+    world.ask_for_runs("payments")
+    kill_at(world, world.settle())
+    world.sandbox.release(drop=True)
+    world.settled()
+    check_paid(world, offered)
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["not committed", "committed"])
+def test_killed_at_the_checkpoint_of_a_payment(world: World, committed: bool) -> None:
+    checkpoint = Checkpoint(world, "payment told")
+    offered, child = begin_payments(world)
+    checkpoint.kill_at(child)
+    checkpoint.open() if committed else checkpoint.undo()
+    world.settled()
+    check_paid(world, offered)
+
+
+# ------------------------------------------------------------------ imports
+
+
+IMPORT_CALLS = {
+    "read vendors": Call("GET", "/vendors"),
+    "import vendors": Call("POST", "/v1/vendors$", ledger=False),
+    "request status": Call("GET", "/requestStatus", ledger=False),
+}
+
+
+def check_imported(world: World) -> None:
+    code = world.companies[0]
+    held = call("GET", f"{world.sandbox.basware}/_sandbox/p2p?entity=vendors&company={code}")["records"]
+    rows = world.query("SELECT code, status FROM imported WHERE flow = 'vendors'")
+    assert {row["status"] for row in rows} == {"accepted"}, rows
+    assert sorted(each["externalCode"] for each in held) == sorted(row["code"] for row in rows)
+    assert len(held) == 20
+    assert world.query("SELECT 1 FROM import_request") == []
+
+
+@pytest.mark.parametrize("kind", ["hold", "hold_after"])
+@pytest.mark.parametrize("name", IMPORT_CALLS)
+def test_killed_at_a_call_of_an_import(world: World, name: str, kind: str) -> None:
+    world.ask_for_runs("payment-terms")
+    world.settled()
+    IMPORT_CALLS[name].hold(world, kind)
+    world.ask_for_runs("vendors")
+    kill_at(world, world.settle())
+    world.sandbox.release(drop=True)
+    world.settled()
+    check_imported(world)
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["not committed", "committed"])
+@pytest.mark.parametrize("step", ["sent", "imported"])
+def test_killed_at_a_checkpoint_of_an_import(world: World, step: str, committed: bool) -> None:
+    world.ask_for_runs("payment-terms")
+    world.settled()
+    checkpoint = Checkpoint(world, step)
+    world.ask_for_runs("vendors")
+    checkpoint.kill_at(world.settle())
+    checkpoint.open() if committed else checkpoint.undo()
+    world.settled()
+    check_imported(world)
