@@ -1,0 +1,113 @@
+"""Payments of bills: whole, partial, taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from conformance.bench import Bench
+from conformance.stage import Stage, bill_of, posted_of
+from ml_connector.connectors.base import Ledger
+from ml_connector.records.invoice import DocumentKind, Settlement
+
+
+async def settlements_of(
+    ledger: Ledger, bills: Mapping[str, str], *, since: str | None = None
+) -> tuple[list[Settlement], str | None]:
+    """What is told of the bills (id to number) and the mark."""
+
+    async def ours(asked: Sequence[str]) -> Mapping[str, str]:
+        return {each: bills[each] for each in asked if each in bills}
+
+    told: list[Settlement] = []
+    mark = since
+    async for page in ledger.settlements(since=since, ours=ours):
+        told += page.records
+        mark = page.mark or mark
+    return told, mark
+
+
+class Settling(Stage):
+    """Payment, partial payment, reversal, and nothing at all."""
+
+    @pytest.mark.parametrize("kind", list(DocumentKind))
+    async def test_a_paid_bill_is_told_of_with_its_sum(self, bench: Bench, ledger: Ledger, kind: DocumentKind) -> None:
+        bill = bill_of(bench, "PAY-1", kind=kind)
+        posted = await posted_of(ledger, bill)
+        _, mark = await settlements_of(ledger, {posted.id: posted.number})
+        await bench.pass_time(600)
+        day = bench.facts.open_day
+        await bench.pay(posted.id, day=day)
+        told, _ = await settlements_of(ledger, {posted.id: posted.number}, since=mark)
+        (settlement,) = told
+        assert (settlement.bill_id, settlement.bill_number) == (posted.id, posted.number)
+        assert (settlement.paid_total, settlement.currency) == (bill.gross, bill.currency)
+        assert settlement.is_settled
+        assert settlement.paid_on == day or not settlement.dated_by_ledger
+
+    async def test_a_bill_in_foreign_currency_is_paid_in_it(self, bench: Bench, ledger: Ledger) -> None:
+        bill = bill_of(bench, "PAY-1", currency=bench.facts.foreign_currency)
+        posted = await posted_of(ledger, bill)
+        await bench.pay(posted.id, day=bench.facts.open_day)
+        told, _ = await settlements_of(ledger, {posted.id: posted.number})
+        assert [(each.paid_total, each.currency) for each in told] == [(bill.gross, bench.facts.foreign_currency)]
+
+    async def test_a_partial_payment_is_told_of_as_far_as_the_ledger_tells(self, bench: Bench, ledger: Ledger) -> None:
+        bill = bill_of(bench, "PAY-1")
+        posted = await posted_of(ledger, bill)
+        _, mark = await settlements_of(ledger, {posted.id: posted.number})
+        await bench.pass_time(600)
+        await bench.pay(posted.id, day=bench.facts.open_day, amount=Decimal("24.00"))
+        told, mark = await settlements_of(ledger, {posted.id: posted.number}, since=mark)
+        assert not any(each.is_settled for each in told)
+        part = Decimal("24.00") if ledger.capabilities.tells_payment_details else Decimal(0)
+        assert all(each.paid_total == part for each in told)
+        assert bool(told) or not ledger.capabilities.tells_payment_details
+        await bench.pass_time(600)
+        await bench.pay(posted.id, day=bench.facts.open_day + timedelta(days=1))
+        told, _ = await settlements_of(ledger, {posted.id: posted.number}, since=mark)
+        assert [(each.paid_total, each.is_settled) for each in told] == [(bill.gross, True)]
+
+    async def test_a_payment_taken_back_leaves_nothing_paid(self, bench: Bench, ledger: Ledger) -> None:
+        bill = bill_of(bench, "PAY-1")
+        posted = await posted_of(ledger, bill)
+        await bench.pay(posted.id, day=bench.facts.open_day)
+        told, mark = await settlements_of(ledger, {posted.id: posted.number})
+        assert [each.is_settled for each in told] == [True]
+        await bench.pass_time(600)
+        await bench.take_payment_back(posted.id)
+        told, _ = await settlements_of(ledger, {posted.id: posted.number}, since=mark)
+        assert [(each.bill_id, each.paid_total, each.is_settled) for each in told] == [(posted.id, 0, False)]
+
+    async def test_other_peoples_bills_are_not_told_of(self, bench: Bench, ledger: Ledger) -> None:
+        mine = await posted_of(ledger, bill_of(bench, "PAY-1"))
+        theirs = await posted_of(ledger, bill_of(bench, "PAY-2"))
+        for each in (mine, theirs):
+            await bench.pay(each.id, day=bench.facts.open_day)
+        told, _ = await settlements_of(ledger, {mine.id: mine.number})
+        assert [each.bill_id for each in told] == [mine.id]
+
+    async def test_payments_of_many_bills_come_across_pages(self, bench: Bench, ledger: Ledger) -> None:
+        bills = [await posted_of(ledger, bill_of(bench, f"PAY-{index}")) for index in range(7)]
+        for each in bills:
+            await bench.pay(each.id, day=bench.facts.open_day)
+        await bench.limit_pages(3)
+        told, _ = await settlements_of(ledger, {each.id: each.number for each in bills})
+        assert sorted(each.bill_id for each in told if each.is_settled) == sorted(each.id for each in bills)
+
+    async def test_with_nothing_changed_payments_cost_two_calls_at_most(self, bench: Bench, ledger: Ledger) -> None:
+        posted = await posted_of(ledger, bill_of(bench, "PAY-1"))
+        await bench.pay(posted.id, day=bench.facts.open_day)
+        told, mark = await settlements_of(ledger, {posted.id: posted.number})
+        assert len(told) == 1
+        for seconds in (0, 600):
+            await bench.pass_time(seconds)
+            await bench.forget_calls()
+            told, mark = await settlements_of(ledger, {posted.id: posted.number}, since=mark)
+            assert told == []
+            calls = [call for call in await bench.calls() if not call.is_sign_in]
+            assert len(calls) <= 2
+            assert not any(call.writes for call in calls)
