@@ -248,6 +248,9 @@ class HttpClient:
                 context = ssl.create_default_context(cafile=str(self._ca_bundle))
             connector = aiohttp.TCPConnector(limit=self.limits.parallel_calls, ssl=context, keepalive_timeout=30)
             self._session = aiohttp.ClientSession(connector=connector, auto_decompress=True)
+            # The pool would send a PUT or DELETE again by itself when a kept connection breaks under it: whether
+            # a lost write may be repeated is decided here, after a look.
+            self._session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
         return self._session
 
     def _request_id(self, headers: Mapping[str, str]) -> str:
