@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ml_connector.sandbox.business_central.errors import bad_request
 from ml_connector.sandbox.business_central.query import Query
 from ml_connector.sandbox.business_central.schema import EntityType, Row, encoded
-from ml_connector.sandbox.business_central.table import Table, etag, walk
+from ml_connector.sandbox.business_central.table import Table, etag
 
 Parts = Callable[[EntityType, Row, str], list[Row]]
 """Gives the rows of a part of a row."""
@@ -35,7 +36,7 @@ def read_page(rows: Table | list[Row], query: Query, *, size: int) -> Page:
     matching = _matching(rows, query)
     for _ in range(query.skip if not query.token else 0):
         next(matching, None)
-    page = [row for row, _ in zip(matching, range(limit), strict=False)] if limit else []
+    page = list(islice(matching, limit))
     if limited or len(page) < limit or next(matching, None) is None:
         return Page(page)
     left = None if query.top is None else query.top - len(page)
@@ -72,11 +73,15 @@ def _after(rows: list[Row], query: Query) -> int:
 
 def _all(table: Table, query: Query) -> Iterator[Row]:
     """The rows that can match, in keyset order, found through an index where there is one."""
-    keys = _narrowed(table, query)
-    if keys is None:
-        return (table.rows[key] for key in walk(table, query.token if not query.order else ""))
-    start = bisect_right(keys, query.token) if query.token and not query.order else 0
-    return (table.rows[key] for key in keys[start:])
+    narrowed = _narrowed(table, query)
+    keys = table.order if narrowed is None else narrowed
+    start = _past(keys, query.token) if query.token and not query.order else 0
+    return (table.rows[keys[at]] for at in range(start, len(keys)))
+
+
+def _past(keys: list[str], token: str) -> int:
+    """Where the keys above the token begin. Those of ledger entries are numbers."""
+    return bisect_right(keys, type(keys[0])(token)) if keys else 0
 
 
 def _narrowed(table: Table, query: Query) -> list[str] | None:

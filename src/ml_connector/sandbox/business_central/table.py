@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import uuid
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ml_connector.sandbox.business_central.schema import EntityType, Row, stamp
@@ -193,10 +193,3 @@ def etag(row: Row) -> str:
     version = str(row["_version"])
     text = f"'{len(version)};{version};00;'"
     return f'W/"{base64.b64encode(text.encode()).decode()}"'
-
-
-def walk(table: Table, after: str = "") -> Iterator[str]:
-    """All ids above `after`, in order."""
-    start = bisect_left(table.order, after + "\0") if after else 0
-    for at in range(start, len(table.order)):
-        yield table.order[at]
