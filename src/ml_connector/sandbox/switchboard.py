@@ -142,6 +142,8 @@ class Switchboard:
         if fault.kind is FaultKind.STATUS:
             return fault.response()
         if fault.kind is FaultKind.SLOW:
+            # What has arrived is worked on even when the caller hangs up meanwhile.
+            await request.read()
             await asyncio.sleep(fault.seconds)
             return await handler(request)
         if fault.kind in (FaultKind.CUT, FaultKind.HOLD):
