@@ -41,7 +41,8 @@ from ml_connector.records.invoice import (
 )
 from ml_connector.records.money import round_amount
 from ml_connector.records.reason import Finding, Policy, Reason, explain
-from ml_connector.store.documents import Change, Document, Documents, findings_to
+from ml_connector.store.changes import Change
+from ml_connector.store.documents import Document, Documents, findings_to
 from ml_connector.store.trail import Entry
 
 log = structlog.get_logger(__name__)
@@ -96,8 +97,7 @@ class InvoiceFlow:
         return done
 
     async def _choose(self, limit: int) -> list[Document]:
-        due = await self.documents.due(now=self.place.clock(), limit=limit + len(self.in_hand))
-        chosen = [each for each in due if each.key not in self.in_hand][:limit]
+        chosen = await self.documents.due(now=self.place.clock(), limit=limit, without=self.in_hand)
         self.in_hand.update(each.key for each in chosen)
         return chosen
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,8 +13,9 @@ from sqlalchemy import text
 
 from ml_connector.records.invoice import DocumentKind, DocumentStatus
 from ml_connector.records.reason import Finding, Reason
+from ml_connector.store.changes import Change, Pen
 from ml_connector.store.database import Database
-from ml_connector.store.trail import APPEND, Entry, Scribe
+from ml_connector.store.trail import Entry, Scribe
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,6 @@ class Document:
 
 
 _COLUMNS: Final = tuple(each.name for each in fields(Document))
-_JSON: Final = frozenset({"payload", "findings", "payment_due"})
 ACTIVE: Final = (
     DocumentStatus.RECEIVED,
     DocumentStatus.CHECKED,
@@ -81,15 +81,6 @@ def document_key(connection: str, document_id: str, attempt: int) -> str:
     return f"{connection}/{document_id}/{attempt}"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What is written of one document in one step: new values of columns, and the entry beside them."""
-
-    key: str
-    values: Mapping[str, Any]
-    entry: Entry
-
-
 class Documents:
     """The documents of one connection, written under its lease."""
 
@@ -98,57 +89,41 @@ class Documents:
         self.scribe = scribe
         self.connection = connection
         self.epoch = epoch
+        self._pen = Pen(database, scribe, connection=connection, epoch=epoch)
 
     async def receive(self, rows: Sequence[Mapping[str, Any]], entries: Sequence[Entry], *, at: datetime) -> int:
         """Stores new documents; one that is there already stays as it is. The number that is new."""
-        names = list(rows[0])
-        columns, values = ", ".join(names), ", ".join(f":{name}" for name in names)
+        columns = ", ".join(rows[0])
         statement = text(
-            f"INSERT INTO document ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING RETURNING key"
+            f"INSERT INTO document ({columns}) SELECT {columns} "
+            "FROM jsonb_populate_recordset(cast(NULL AS document), cast(:rows AS jsonb)) "
+            "ON CONFLICT DO NOTHING RETURNING key"
         )
         async with self.database.transaction() as transaction:
-            new: set[str] = set()
-            for row in rows:
-                stored = (await transaction.execute(statement, _adapted(row))).scalar()
-                if stored is not None:
-                    new.add(str(stored))
+            given = {"rows": json.dumps([dict(row) for row in rows], default=str)}
+            new = set((await transaction.execute(statement, given)).scalars())
             told = [entry for row, entry in zip(rows, entries, strict=True) if row["key"] in new]
             await self.scribe.append(transaction, self.connection, told, epoch=self.epoch, at=at)
         return len(new)
 
     async def change(self, key: str, entry: Entry, *, at: datetime, **values: Any) -> None:
-        """One step of one document, in one round trip and one transaction, its trail entry with it.
+        """One step of one document in one transaction with its trail entry; steps of others may share it.
 
         Raises `LeaseLost` (as a database error, code ML001) where another process took the connection over.
         """
-        assignments = ", ".join(f"{name} = :{name}" for name in values)
-        statement = text(
-            f"WITH changed AS (UPDATE document SET {assignments}, updated_at = :at WHERE key = :key) "
-            f"SELECT {APPEND}"
-        )
-        spoken = self.scribe.values(self.connection, (entry,), epoch=self.epoch, at=at)
-        async with self.database.statement() as connection:
-            await connection.execute(statement, {**spoken, **_adapted(values), "key": key})
+        await self._pen.write(Change(key, values, entry), at=at)
 
     async def change_all(self, changes: Sequence[Change], *, at: datetime) -> None:
-        """The same step of many documents in one transaction. All must name the same columns."""
-        if not changes:
-            return
-        assignments = ", ".join(f"{name} = :{name}" for name in changes[0].values)
-        statement = text(f"UPDATE document SET {assignments}, updated_at = :at WHERE key = :key")
-        async with self.database.transaction() as transaction:
-            await transaction.execute(
-                statement, [{**_adapted(change.values), "key": change.key, "at": at} for change in changes]
-            )
-            entries = [change.entry for change in changes]
-            await self.scribe.append(transaction, self.connection, entries, epoch=self.epoch, at=at)
+        """Steps of different documents in one transaction."""
+        if changes:
+            await self._pen.write_all(changes, at=at)
 
-    async def due(self, *, now: datetime, limit: int, after: str = "") -> list[Document]:
-        """Documents to be brought on now, oldest first."""
+    async def due(self, *, now: datetime, limit: int, without: Collection[str] = ()) -> list[Document]:
+        """Documents to be brought on now, oldest first; `without` are the keys of those in hand."""
         rows = await self.database.fetch(
-            "SELECT * FROM document WHERE connection_id = :c AND next_due <= :now AND key > :after "
+            "SELECT * FROM document WHERE connection_id = :c AND next_due <= :now AND key <> ALL(:without) "
             "ORDER BY next_due, key LIMIT :limit",
-            c=self.connection, now=now, limit=limit, after=after,
+            c=self.connection, now=now, limit=limit, without=list(without),
         )  # fmt: skip
         return [document_from(row) for row in rows]
 
@@ -196,14 +171,3 @@ def findings_from(stored: Sequence[Mapping[str, str]]) -> tuple[Finding, ...]:
 def findings_to(findings: Sequence[Finding]) -> list[dict[str, str]]:
     """Findings as they are stored."""
     return [{"reason": str(each.reason), "subject": each.subject, "vendor_text": each.vendor_text} for each in findings]
-
-
-def _adapted(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: json.dumps(value, default=str) if name in _JSON and value is not None else _plain(value)
-        for name, value in values.items()
-    }
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, DocumentStatus | DocumentKind | Reason) else value

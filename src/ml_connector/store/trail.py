@@ -97,9 +97,8 @@ class Scribe:
     def __init__(self, key: bytes, redacted: Iterable[str] = ()) -> None:
         self._key = key
         self._seal_key = hmac.digest(key, b"seal", "sha256")
-        names = sorted(set(redacted))
-        self._names = frozenset(name.lower() for name in names)
-        self._hint = re.compile("|".join(map(re.escape, names)).encode() or b"(?!)", re.IGNORECASE)
+        self._names = frozenset(name.lower() for name in redacted)
+        self._hints = tuple(sorted(name.encode() for name in self._names))
 
     def with_redacted(self, redacted: Iterable[str]) -> Scribe:
         """The same scribe, leaving out further names."""
@@ -150,7 +149,8 @@ class Scribe:
     def _shown(self, body: bytes | None) -> str | None:
         if not body:
             return None
-        if self._hint.search(body):
+        lowered = body.lower()
+        if any(hint in lowered for hint in self._hints):
             body = self._redacted(body)
         if len(body) > BODY_LIMIT:
             return body[:BODY_LIMIT].decode("utf-8", "replace") + f"… ({len(body)} bytes in all)"

@@ -1,0 +1,152 @@
+"""Steps of documents, written together: whoever has one to write waits for the transaction that carries it.
+
+The chain of a connection's trail makes its writes follow each other. What comes while one is under way goes into
+the next one, all at once: each caller still returns only when its own step is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from ml_connector.store.database import Database
+from ml_connector.store.trail import APPEND, Entry, Scribe
+
+_MOST: Final = 50
+"""Steps that one transaction carries."""
+_TYPES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("status", "intent", "kind", "reason", "bill_id", "bill_number", "bill_journal", "linked_by", "payload_hash",
+         "response_message", "payment_hash"), "text",
+    ),
+    **dict.fromkeys(("intent_at", "next_due", "responded_at", "posted_at", "source_updated"), "timestamptz"),
+    **dict.fromkeys(("net", "gross", "bill_gross", "paid_total"), "numeric"),
+    **dict.fromkeys(("invoice_date", "posting_date", "paid_on"), "date"),
+    **dict.fromkeys(("attempts", "payment_count"), "integer"),
+    **dict.fromkeys(("acknowledged", "attached"), "boolean"),
+    **dict.fromkeys(("payload", "findings", "payment_due"), "jsonb"),
+    "run_id": "bigint",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is written of one document in one step: new values of columns, and the entry beside them."""
+
+    key: str
+    values: Mapping[str, Any]
+    entry: Entry
+
+
+class Pen:
+    """Writes the steps of one connection's documents under its lease."""
+
+    def __init__(self, database: Database, scribe: Scribe, *, connection: str, epoch: int | None) -> None:
+        self._database = database
+        self._scribe = scribe
+        self._connection = connection
+        self._epoch = epoch
+        self._waiting: list[tuple[Change, datetime, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def write(self, change: Change, *, at: datetime) -> None:
+        """Returns once the step is committed, alone or with others. Raises what its transaction raised."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((change, at, done))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_waiting(), name="pen")
+        await done
+
+    async def write_all(self, changes: Sequence[Change], *, at: datetime) -> None:
+        """Steps of different documents in one statement and one transaction, their trail entries with them."""
+        patches = [_patch(change.values) for change in changes]
+        entries = [change.entry for change in changes]
+        values = self._scribe.values(self._connection, entries, epoch=self._epoch, at=at)
+        values |= {"keys": [change.key for change in changes], "patches": patches}
+        statement = _statement(tuple(sorted({name for change in changes for name in change.values})))
+        async with self._database.statement() as connection:
+            await connection.execute(statement, values)
+
+    async def _write_waiting(self) -> None:
+        try:
+            while self._waiting:
+                taken = self._take()
+                try:
+                    await self.write_all([change for change, _, _ in taken], at=max(at for _, at, _ in taken))
+                except SQLAlchemyError as error:
+                    await self._write_singly(taken, error)
+                else:
+                    _settle(done for _, _, done in taken)
+        finally:
+            self._writing = None
+            for _, _, done in self._waiting:
+                done.cancel()
+
+    def _take(self) -> list[tuple[Change, datetime, asyncio.Future[None]]]:
+        """What waits, each document at most once: its steps follow each other."""
+        taken: dict[str, tuple[Change, datetime, asyncio.Future[None]]] = {}
+        left: list[tuple[Change, datetime, asyncio.Future[None]]] = []
+        for each in self._waiting:
+            if each[0].key in taken or len(taken) == _MOST:
+                left.append(each)
+            else:
+                taken[each[0].key] = each
+        self._waiting = left
+        return list(taken.values())
+
+    async def _write_singly(
+        self, taken: Sequence[tuple[Change, datetime, asyncio.Future[None]]], error: SQLAlchemyError
+    ) -> None:
+        """One step that cannot be written must not take the others with it."""
+        if len(taken) == 1:
+            _settle((taken[0][2],), error)
+            return
+        for change, at, done in taken:
+            try:
+                await self.write_all([change], at=at)
+            except SQLAlchemyError as own:
+                _settle((done,), own)
+            else:
+                _settle((done,))
+
+
+def _settle(waiting: Iterable[asyncio.Future[None]], error: Exception | None = None) -> None:
+    for done in waiting:
+        if done.done():  # whoever waited has been cancelled meanwhile
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+
+def _patch(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, default=str)
+
+
+@lru_cache(maxsize=256)
+def _statement(names: tuple[str, ...]) -> TextClause:
+    """Updates the named columns where a document's patch has them, and appends to the trail."""
+    assignments = ", ".join(
+        f"{name} = CASE WHEN jsonb_exists(given.patch, '{name}') THEN {_value(name)} ELSE document.{name} END"
+        for name in names
+    )
+    return text(
+        f"""WITH given AS (SELECT * FROM unnest(cast(:keys AS text[]), cast(:patches AS jsonb[])) AS g(key, patch)),
+        changed AS (UPDATE document SET {assignments}, updated_at = :at FROM given WHERE document.key = given.key)
+        SELECT {APPEND}"""
+    )
+
+
+def _value(name: str) -> str:
+    if _TYPES[name] == "jsonb":
+        return f"nullif(given.patch -> '{name}', 'null'::jsonb)".replace("::", r"\:\:")
+    return f"cast(given.patch ->> '{name}' AS {_TYPES[name]})"
