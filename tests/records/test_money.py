@@ -1,12 +1,13 @@
 """Rounding happens in one place, and there it is right."""
 
+import json
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_connector.records.money import Money, add_up, round_amount
+from ml_connector.records.money import Money, add_up, json_number, round_amount
 
 amounts = st.decimals(min_value=-(10**12), max_value=10**12, allow_nan=False, allow_infinity=False, places=6)
 
@@ -42,3 +43,13 @@ def test_sums_are_exact_in_any_order(parts: list[Decimal]) -> None:
 
 def test_money_is_told_with_its_currency() -> None:
     assert str(Money(Decimal("12.5"), "EUR")) == "12.50 EUR"
+
+
+@given(amounts)
+def test_an_amount_is_written_with_its_own_digits_or_not_at_all(amount: Decimal) -> None:
+    try:
+        written = json.dumps(json_number(amount))
+    except ValueError:
+        assert len(amount.as_tuple().digits) > 15
+    else:
+        assert json.loads(written, parse_float=Decimal, parse_int=Decimal) == amount

@@ -26,6 +26,7 @@ import stamina
 from ml_connector.connectors.base import Guard, Limits
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.pace import Pace
+from ml_connector.records.money import json_number
 from ml_connector.records.reason import Finding, Reason
 
 READ_ATTEMPTS: Final = 4
@@ -329,11 +330,9 @@ class TokenAuthorizer:
 
 
 def _as_number(value: object) -> Any:
-    """Decimals leave as JSON numbers: through float only where that gives the same digits back."""
+    """Decimals leave as JSON numbers, digit for digit."""
     if isinstance(value, Decimal):
-        if value == value.to_integral_value() and abs(value) < 2**53:
-            return int(value)
-        return float(value)
+        return json_number(value)
     raise TypeError(f"{type(value).__name__} has no place in a request body")
 
 

@@ -35,3 +35,13 @@ class Money:
 
     def __str__(self) -> str:
         return f"{round_amount(self.amount, self.currency)} {self.currency}"
+
+
+def json_number(amount: Decimal) -> int | float:
+    """`amount` as a number that JSON writes with the same digits. Raises ValueError where there is none."""
+    if amount == amount.to_integral_value() and abs(amount) < 2**53:
+        return int(amount)
+    number = float(amount)
+    if Decimal(repr(number)) != amount:
+        raise ValueError(f"{amount} has more digits than a JSON number carries.")
+    return number

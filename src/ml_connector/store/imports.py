@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ml_connector.records.money import json_number
 from ml_connector.store.database import Database
 from ml_connector.store.trail import Entry, Scribe
 
@@ -301,8 +303,6 @@ _UPDATE = text(
 
 
 def _number(value: object) -> Any:
-    from decimal import Decimal
-
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        return json_number(value)
     raise TypeError(f"{type(value).__name__} has no place in a payload")
