@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import shutil
+import tempfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from itertools import count
@@ -22,9 +25,16 @@ _PATTERN = "pattern"
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of an embedded server, which also holds an up-to-date database to copy from."""
-    return asyncio.run(_start(tmp_path_factory.mktemp("home")))
+def postgres() -> str:
+    """The address of an embedded server, which also holds an up-to-date database to copy from.
+
+    Not below pytest's own folder: the next session started beside this one closes that folder to others, and
+    run by root, the server is another.
+    """
+    home = Path(tempfile.mkdtemp(prefix="ml-connector-"))
+    # What is registered first is done last: after the server was stopped.
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return asyncio.run(_start(home))
 
 
 @pytest.fixture
