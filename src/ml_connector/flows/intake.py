@@ -28,7 +28,7 @@ async def take_in(
     entries: list[Entry] = []
     for invoice in wanted:
         before = known.get(invoice.document_id)
-        attempt = 1 if before is None else await _next_attempt(place, before)
+        attempt = 1 if before is None else await _next_attempt(place, before, invoice)
         if attempt is None:
             continue
         if before is not None and before.status is DocumentStatus.HELD:
@@ -40,12 +40,13 @@ async def take_in(
     return new, len(invoices) - new
 
 
-async def _next_attempt(place: Workplace, before: Document) -> int | None:
+async def _next_attempt(place: Workplace, before: Document, invoice: ApprovedInvoice) -> int | None:
     """The next transfer attempt's number where somebody transferred the document again; None where it is one work.
 
-    The list it came from may be older than what we did since: the document itself is asked once more.
+    One that is listed as fetched is ours, held. A list that offers it may be older than what we did since: the
+    document itself is asked once more.
     """
-    if before.status in ACTIVE:
+    if before.status in ACTIVE or invoice.stage is not TransferStage.OFFERED:
         return None
     if before.status is DocumentStatus.HELD and not before.acknowledged:
         return None
