@@ -337,7 +337,7 @@ _SECRET_PLACES: Final = text("SELECT side, field FROM secret WHERE connection_id
 # The region found from the credentials is looked for anew.
 _PUT_CONNECTION: Final = text("""
     INSERT INTO connection (id, company, system, settings, created_at, updated_at)
-    VALUES (:id, :company, :system, cast(:settings AS jsonb), :now, :now)
+    VALUES (:id, :company, :system, cast(:settings AS json), :now, :now)
     ON CONFLICT (id) DO UPDATE SET company = excluded.company, system = excluded.system,
         settings = excluded.settings, updated_at = excluded.updated_at, version = connection.version + 1,
         region = NULL""")

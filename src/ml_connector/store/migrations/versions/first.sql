@@ -4,7 +4,7 @@ CREATE TABLE connection (
     id text PRIMARY KEY,
     company text NOT NULL,
     system text NOT NULL,
-    settings jsonb NOT NULL,
+    settings json NOT NULL,         -- json keeps the order of the keys, for export
     version integer NOT NULL DEFAULT 1,
     enabled boolean NOT NULL DEFAULT true,
     next_due timestamptz,
