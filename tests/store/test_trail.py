@@ -141,7 +141,8 @@ def packed(scribe: Scribe, request: bytes, url: str = "https://x/y") -> dict[str
     exchange = Exchange("POST", url, request, 200, None, 0.1)
     entry = Entry("f", "r", "s", "ok", "t", exchanges=(exchange,))
     values = scribe.values("acme", [entry], epoch=None, at=NOW)
-    return json.loads(zlib.decompress(values["t_exchanges"][0]))[0]
+    literal: str = values["t_exchanges"]
+    return json.loads(zlib.decompress(bytes.fromhex(literal.removeprefix('{"\\\\x').removesuffix('"}'))))[0]
 
 
 names = st.sampled_from(["client_secret", "CLIENT_SECRET", "supplierBankIBAN"])

@@ -67,10 +67,10 @@ class Pen:
 
     async def write_all(self, changes: Sequence[Change], *, at: datetime) -> None:
         """Steps of different documents in one statement and one transaction, their trail entries with them."""
-        patches = [_patch(change.values) for change in changes]
+        patches = [(change.key, change.values) for change in changes]
         entries = [change.entry for change in changes]
         values = self._scribe.values(self._connection, entries, epoch=self._epoch, at=at)
-        values |= {"keys": [change.key for change in changes], "patches": patches}
+        values["patches"] = json.dumps(patches, default=str)
         statement = _statement(tuple(sorted({name for change in changes for name in change.values})))
         async with self._database.statement() as connection:
             await connection.execute(statement, values)
@@ -128,10 +128,6 @@ def _settle(waiting: Iterable[asyncio.Future[None]], error: Exception | None = N
             done.set_exception(error)
 
 
-def _patch(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, default=str)
-
-
 @lru_cache(maxsize=256)
 def _statement(names: tuple[str, ...]) -> TextClause:
     """Updates the named columns where a document's patch has them, and appends to the trail."""
@@ -140,7 +136,9 @@ def _statement(names: tuple[str, ...]) -> TextClause:
         for name in names
     )
     return text(
-        f"""WITH given AS (SELECT * FROM unnest(cast(:keys AS text[]), cast(:patches AS jsonb[])) AS g(key, patch)),
+        f"""WITH given AS (
+            SELECT each ->> 0 AS key, each -> 1 AS patch FROM jsonb_array_elements(cast(:patches AS jsonb)) AS each
+        ),
         changed AS (UPDATE document SET {assignments}, updated_at = :at FROM given WHERE document.key = given.key)
         SELECT {APPEND}"""
     )

@@ -29,6 +29,7 @@ CAPABILITIES: Final = PayablesCapabilities(
     default_batch=500,
     notifies=True,
     message_length=MESSAGE_LENGTH,
+    parallel_documents=12,
 )
 
 MANIFEST: Final = Manifest(
