@@ -2,7 +2,7 @@
 
 Orders are lines of JSON on standard input, answers lines of JSON on standard output:
 
-    {"act": "work" | "settle", "home", "database_url", "log", "settles_after", ...}  ->  {"pid": n}
+    {"act": "work" | "settle", "home", "database_url", "log", ...}  ->  {"pid": n}
     {"wait": n}                                                                      ->  {"status": n}
 
 `work` is what `ml-connector work` does: it serves the queue until SIGTERM. `settle` works one connection until its
@@ -24,6 +24,7 @@ from typing import Any
 import ml_connector.connectors.business_central.connector as business_central
 from ml_connector.connectors import registry
 from ml_connector.engine.process import Process
+from ml_connector.flows import workplace
 from ml_connector.store.settings import Settings
 
 _ACTIVE = "('received', 'checked', 'posting', 'unconfirmed', 'posted')"
@@ -60,7 +61,8 @@ def _fork(order: dict[str, Any]) -> int:
 
 
 async def _act(order: dict[str, Any]) -> int:
-    # A lost write settles sooner here than a real ledger is given: the tests wait for it many times.
+    # Waits are shorter here than real systems are given: the tests sit through them many times.
+    workplace.FIRST_WAIT = order["first_wait"]
     business_central.CAPABILITIES = dataclasses.replace(
         business_central.CAPABILITIES, write_settles_after=order["settles_after"]
     )

@@ -84,6 +84,21 @@ class Sandbox:
         return call("GET", f"{address}/_sandbox/calls")["calls"]
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An outgoing call, told by its address and, where several share one, by what it asks."""
+
+    method: str
+    path: str
+    asks: str = ""
+    ledger: bool = True
+
+    def put(self, sandbox: Sandbox, kind: str, **more: Any) -> None:
+        """Has something go wrong with the next call of this sort."""
+        address = sandbox.ledger if self.ledger else sandbox.basware
+        sandbox.fault(address, kind=kind, method=self.method, path=self.path, asks=self.asks, **more)
+
+
 def call(method: str, url: str, body: Any = None) -> Any:
     """A control page's answer."""
     data = None if body is None else json.dumps(body, default=_number).encode()
@@ -210,6 +225,7 @@ class World:
     companies: list[str] = field(default_factory=list)
     children: list[Child] = field(default_factory=list)
     settles_after: float = 0.3
+    first_wait: float = 0.2
 
     def close(self) -> None:
         for child in self.children:
@@ -259,7 +275,7 @@ class World:
         log = self.folder / f"process-{len(self.children)}.log"
         order = {
             "act": act, "home": str(self.home), "database_url": self.url, "log": str(log),
-            "settles_after": self.settles_after, **more,
+            "settles_after": self.settles_after, "first_wait": self.first_wait, **more,
         }  # fmt: skip
         child = Child(self.nursery, self.nursery.ask(order)["pid"], log)
         self.children.append(child)
@@ -317,6 +333,38 @@ class World:
         return told + "\n" + "\n".join(child.told()[-1500:] for child in self.children)
 
 
+def pay_all(world: World) -> None:
+    """Pays every bill in the ledger."""
+    for bill in world.bills():
+        asked = {"company": world.companies[0], "number": bill["number"]}
+        call("POST", f"{world.sandbox.ledger}/_sandbox/pay", asked)
+
+
+def check_paid(world: World, offered: Sequence[Fields]) -> None:
+    """Each invoice was answered once and its payment told once."""
+    there = {each["invoiceId"]: each for each in world.documents()}
+    for each in offered:
+        document = there[each["invoiceId"]]
+        assert document["processingStatus"] == "Paid", world.story()
+        assert [response["success"] for response in document["paymentResponses"]] == [True], world.story()
+        assert [response["success"] for response in document["transferResponses"]] == [True]
+    rows = world.query("SELECT status, payment_count, payment_due FROM document")
+    told = [(row["status"], row["payment_count"], row["payment_due"]) for row in rows]
+    assert told == [("paid", 1, None)] * len(offered), world.story()
+
+
+def check_imported(world: World) -> None:
+    """Basware holds every vendor that may be billed, once, and we know it."""
+    code = world.companies[0]
+    company = found(code, today=datetime.now(UTC).date(), vendors=20, orders=0, invoices=0)
+    held = call("GET", f"{world.sandbox.basware}/_sandbox/p2p?entity=vendors&company={code}")["records"]
+    rows = world.query("SELECT code, status FROM imported WHERE flow = 'vendors'")
+    assert {row["status"] for row in rows} == {"accepted"}, world.story()
+    assert sorted(each["externalCode"] for each in held) == sorted(row["code"] for row in rows)
+    assert len(held) == sum(vendor.blocked != "All" for vendor in company.vendors)
+    assert world.query("SELECT 1 FROM import_request") == []
+
+
 def invoices(code: str, good: int, *bad: str) -> list[Fields]:
     """Approved invoices as Basware offers them: so many that post, then one for each way to fail."""
     now = datetime.now(UTC)
@@ -347,7 +395,11 @@ _FLAWS: dict[str, Callable[[Fields], None]] = {"unknown vendor": _unknown_vendor
 def _connection(sandbox: Sandbox, code: str) -> str:
     return f"""  c{code}:
     company: "{code}"
-    basware: {{base_url: "{sandbox.basware}", client_id: acme, client_secret: "${{env:BS}}", webhook_token: "${{env:WT}}"}}
+    basware:
+      base_url: {sandbox.basware}
+      client_id: acme
+      client_secret: ${{env:BS}}
+      webhook_token: ${{env:WT}}
     erp:
       system: business-central
       tenant_id: {TENANT}

@@ -1,30 +1,16 @@
-"""A worker is killed (SIGKILL) at every outgoing call and at every checkpoint; another goes on; the bills are counted."""
+"""A worker is killed (SIGKILL) at every outgoing call and every checkpoint, another goes on, the bills are counted."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 
 import pytest
-from crash_world import Child, Fields, World, call, until
+from crash_world import Call, Child, Fields, World, check_imported, check_paid, pay_all, until
 
 pytestmark = pytest.mark.xdist_group("crash")
 
 GOOD = 2
 BAD = ("unknown vendor", "other totals")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """An outgoing call, told by its address and, where several share one, by what it asks."""
-
-    method: str
-    path: str
-    asks: str = ""
-    ledger: bool = True
-
-    def hold(self, world: World, kind: str) -> None:
-        address = world.sandbox.ledger if self.ledger else world.sandbox.basware
-        world.sandbox.fault(address, kind=kind, method=self.method, path=self.path, asks=self.asks)
 
 
 INVOICE_CALLS = {
@@ -77,7 +63,7 @@ def kill_at(world: World, child: Child) -> None:
 
 @pytest.mark.parametrize("name", INVOICE_CALLS)
 def test_killed_while_a_call_is_on_its_way(world: World, name: str) -> None:
-    INVOICE_CALLS[name].hold(world, "hold")
+    INVOICE_CALLS[name].put(world.sandbox, "hold")
     offered, child = begin(world)
     kill_at(world, child)
     world.sandbox.release(drop=True)
@@ -87,7 +73,7 @@ def test_killed_while_a_call_is_on_its_way(world: World, name: str) -> None:
 
 @pytest.mark.parametrize("name", INVOICE_CALLS)
 def test_killed_when_a_call_was_done_and_before_its_answer(world: World, name: str) -> None:
-    INVOICE_CALLS[name].hold(world, "hold_after")
+    INVOICE_CALLS[name].put(world.sandbox, "hold_after")
     offered, child = begin(world)
     kill_at(world, child)
     world.sandbox.release(drop=True)
@@ -97,7 +83,7 @@ def test_killed_when_a_call_was_done_and_before_its_answer(world: World, name: s
 
 @pytest.mark.parametrize("name", WRITES)
 def test_killed_and_the_call_is_done_only_when_the_next_process_works_already(world: World, name: str) -> None:
-    INVOICE_CALLS[name].hold(world, "hold")
+    INVOICE_CALLS[name].put(world.sandbox, "hold")
     offered, child = begin(world)
     kill_at(world, child)
     following = world.settle()
@@ -107,8 +93,6 @@ def test_killed_and_the_call_is_done_only_when_the_next_process_works_already(wo
 
 
 def test_every_call_of_the_way_is_among_those_at_which_it_is_killed(world: World) -> None:
-    import re
-
     _, child = begin(world)
     assert child.ended() == 0, child.told()
     for address, ledger in ((world.sandbox.basware, False), (world.sandbox.ledger, True)):
@@ -210,40 +194,21 @@ PAYMENT_CALLS = {
 }
 
 
-def begin_payments(world: World) -> tuple[list[Fields], Child]:
-    code = world.companies[0]
-    offered = world.offer(code, GOOD)
+def prepare_payments(world: World) -> list[Fields]:
+    """Invoices posted here and paid in the ledger, of which Basware does not know yet."""
+    offered = world.offer(world.companies[0], GOOD)
     world.ask_for_runs("invoices")
     world.settled()
-    for bill in world.bills():
-        call("POST", f"{world.sandbox.ledger}/_sandbox/pay", {"company": code, "number": bill["number"]})
+    pay_all(world)
     world.ask_for_runs("payments")
-    return offered, world.settle()
-
-
-def check_paid(world: World, offered: list[Fields]) -> None:
-    there = {each["invoiceId"]: each for each in world.documents()}
-    for each in offered:
-        document = there[each["invoiceId"]]
-        assert document["processingStatus"] == "Paid"
-        assert [response["success"] for response in document["paymentResponses"]] == [True], world.story()
-        assert [response["success"] for response in document["transferResponses"]] == [True]
-    rows = world.query("SELECT status, payment_count, payment_due FROM document")
-    assert [(row["status"], row["payment_count"], row["payment_due"]) for row in rows] == [("paid", 1, None)] * GOOD
+    return offered
 
 
 @pytest.mark.parametrize("kind", ["hold", "hold_after"])
 @pytest.mark.parametrize("name", PAYMENT_CALLS)
 def test_killed_at_a_call_of_a_payment(world: World, name: str, kind: str) -> None:
-    world.offer(world.companies[0], 0)
-    offered = world.offer(world.companies[0], GOOD)
-    world.ask_for_runs("invoices")
-    world.settled()
-    for bill in world.bills():
-        asked = {"company": world.companies[0], "number": bill["number"]}
-        call("POST", f"{world.sandbox.ledger}/_sandbox/pay", asked)
-    PAYMENT_CALLS[name].hold(world, kind)
-    world.ask_for_runs("payments")
+    offered = prepare_payments(world)
+    PAYMENT_CALLS[name].put(world.sandbox, kind)
     kill_at(world, world.settle())
     world.sandbox.release(drop=True)
     world.settled()
@@ -252,9 +217,9 @@ def test_killed_at_a_call_of_a_payment(world: World, name: str, kind: str) -> No
 
 @pytest.mark.parametrize("committed", [False, True], ids=["not committed", "committed"])
 def test_killed_at_the_checkpoint_of_a_payment(world: World, committed: bool) -> None:
+    offered = prepare_payments(world)
     checkpoint = Checkpoint(world, "payment told")
-    offered, child = begin_payments(world)
-    checkpoint.kill_at(child)
+    checkpoint.kill_at(world.settle())
     checkpoint.open() if committed else checkpoint.undo()
     world.settled()
     check_paid(world, offered)
@@ -270,22 +235,12 @@ IMPORT_CALLS = {
 }
 
 
-def check_imported(world: World) -> None:
-    code = world.companies[0]
-    held = call("GET", f"{world.sandbox.basware}/_sandbox/p2p?entity=vendors&company={code}")["records"]
-    rows = world.query("SELECT code, status FROM imported WHERE flow = 'vendors'")
-    assert {row["status"] for row in rows} == {"accepted"}, rows
-    assert sorted(each["externalCode"] for each in held) == sorted(row["code"] for row in rows)
-    assert len(held) == 20
-    assert world.query("SELECT 1 FROM import_request") == []
-
-
 @pytest.mark.parametrize("kind", ["hold", "hold_after"])
 @pytest.mark.parametrize("name", IMPORT_CALLS)
 def test_killed_at_a_call_of_an_import(world: World, name: str, kind: str) -> None:
     world.ask_for_runs("payment-terms")
     world.settled()
-    IMPORT_CALLS[name].hold(world, kind)
+    IMPORT_CALLS[name].put(world.sandbox, kind)
     world.ask_for_runs("vendors")
     kill_at(world, world.settle())
     world.sandbox.release(drop=True)
