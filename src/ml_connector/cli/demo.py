@@ -1,0 +1,193 @@
+"""`ml-connector demo`: the simulated systems and the product together, connected, with data."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ml_connector.cli.demo_file import DEMO_FILE
+from ml_connector.cli.output import Output
+from ml_connector.cli.serving import serve_process, stop_on_signals
+from ml_connector.cli.shell import OK, Unlucky, actor, carry_out, read_settings
+from ml_connector.cli.working import run_flows
+
+if TYPE_CHECKING:
+    from ml_connector.engine.process import Process
+
+CONNECTION: Final = "acme-bc"
+_ADDRESSES: Final = 2
+_BC_OFFSET: Final = 20
+_LEFT_OUT: Final = ("database_url", "key", "key_file")
+
+
+def demo(*, port: int = 8080, port_base: int = 9100, home: Path = Path(".demo"), once: bool = False) -> int:
+    """Sandbox and product together, connected, with data, ready in a browser. Nothing in it is real.
+
+    Parameters
+    ----------
+    port
+        Where the product is served.
+    port_base
+        The first port of the simulated systems.
+    home
+        Where the demo keeps its database.
+    once
+        Ends as soon as everything is ready.
+    """
+    output = Output()
+    return carry_out(output, lambda: _demo(output, port=port, port_base=port_base, home=home.resolve(), once=once))
+
+
+async def _demo(output: Output, *, port: int, port_base: int, home: Path, once: bool) -> int:
+    stop = stop_on_signals()
+    for name in _LEFT_OUT:
+        # The demo keeps to its own home, whatever else is set up on this machine.
+        os.environ.pop(f"ML_CONNECTOR_{name.upper()}", None)
+    output.text("Starting the simulated systems…")
+    async with _sandbox(port_base):
+        output.text(f"  Basware           http://127.0.0.1:{port_base}/_sandbox/   (simulated)")
+        output.text(f"  Business Central  http://127.0.0.1:{port_base + _BC_OFFSET}/_sandbox/   (simulated)")
+        working = asyncio.create_task(_connected(output, stop, home, port=port, base=port_base, once=once))
+        told = asyncio.create_task(stop.wait())
+        await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        told.cancel()
+        await working
+    return OK
+
+
+async def _connected(output: Output, stop: asyncio.Event, home: Path, *, port: int, base: int, once: bool) -> None:
+    from ml_connector.engine.process import Process
+    from ml_connector.operations.setting_up import initialise
+
+    settings = read_settings(home=home, public_url=f"http://127.0.0.1:{port}")
+    output.text(f"Preparing the database in {home}…")
+    await initialise(settings)
+    process = await Process.open(settings)
+    try:
+        await _connect(process, output, home, base=base)
+        if stop.is_set():
+            return
+        output.text("Running every flow once…")
+        await _run_all(process, output, stop)
+        if not stop.is_set():
+            await _serve(process, output, stop, port=port, once=once)
+    finally:
+        await process.close()
+
+
+async def _connect(process: Process, output: Output, home: Path, *, base: int) -> None:
+    from ml_connector.operations.configuration import read_configuration
+    from ml_connector.operations.setting_up import apply_configuration, forget_connection
+
+    file = home / "demo.yaml"
+    file.write_text(DEMO_FILE, encoding="utf-8")
+    # The simulated systems begin anew each time, so the connection has to as well.
+    await forget_connection(process, CONNECTION)
+    configuration = read_configuration(file, environment={**os.environ, **_values(base)})
+    await apply_configuration(process, configuration, actor=actor(), dry_run=False)
+    output.text(f"Connected as {file} says.")
+
+
+def _values(base: int) -> Mapping[str, str]:
+    return {
+        "DEMO_BASWARE_URL": f"http://127.0.0.1:{base}",
+        "DEMO_BASWARE_SECRET": "basware-secret",
+        "DEMO_WEBHOOK_TOKEN": secrets.token_hex(16),
+        "DEMO_BC_URL": f"http://127.0.0.1:{base + _BC_OFFSET}",
+        "DEMO_BC_SECRET": "bc-secret",
+    }
+
+
+async def _run_all(process: Process, output: Output, stop: asyncio.Event) -> None:
+    from ml_connector.operations.runs import Options
+
+    running = asyncio.create_task(run_flows(process, output, CONNECTION, (), options=Options()))
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if stop.is_set():
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    else:
+        await running
+
+
+async def _serve(process: Process, output: Output, stop: asyncio.Event, *, port: int, once: bool) -> None:
+    from ml_connector.operations.tokens import Role, create_token, list_tokens, revoke_token
+
+    now = process.clock()
+    for each in await list_tokens(process.database):
+        if each.name == "demo" and each.revoked_at is None:
+            await revoke_token(process.database, each.id, now=now)
+    made = await create_token(process.database, "demo", role=Role.OPERATOR, now=now)
+    ready = asyncio.Event()
+    serving = asyncio.create_task(serve_process(process, output, stop, host="127.0.0.1", port=port, ready=ready))
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if ready.is_set():
+        _tell_ready(output, process, port=port, token=made.secret)
+        if once:
+            stop.set()
+    await serving
+
+
+def _tell_ready(output: Output, process: Process, *, port: int, token: str) -> None:
+    home = process.settings.home
+    output.text(
+        f"""
+Ready. Everything here is simulated.
+
+  Browser:   http://127.0.0.1:{port}/   (any user name; the password is the token)
+  Token:     {token}
+  API:       http://127.0.0.1:{port}/api/v1/openapi.json
+
+In another terminal:
+
+  export ML_CONNECTOR_HOME={home}
+  ml-connector status
+  ml-connector invoices {CONNECTION} --status held
+  ml-connector reconcile {CONNECTION}
+  ml-connector verify
+
+Ctrl-C ends all of it."""
+    )
+
+
+@asynccontextmanager
+async def _sandbox(port_base: int) -> AsyncGenerator[None]:
+    """The simulated systems in a process of their own. Raises `Unlucky` where they do not come up."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ml_connector.sandbox", "--port-base", str(port_base),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    assert child.stdout is not None
+    assert child.stderr is not None
+    try:
+        for _ in range(_ADDRESSES):
+            if not await child.stdout.readline():
+                said = (await child.stderr.read()).decode(errors="replace").strip().rpartition("\n")[2]
+                raise Unlucky(
+                    f"The simulated systems did not start from port {port_base} on: {said or 'no reason given'}. "
+                    "Choose other ports with --port-base."
+                )
+        drains = [asyncio.create_task(_drain(stream)) for stream in (child.stdout, child.stderr)]
+        yield
+        for each in drains:
+            each.cancel()
+    finally:
+        if child.returncode is None:
+            child.terminate()
+            await child.wait()
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    while await stream.readline():
+        pass
