@@ -81,7 +81,7 @@ async def ping_connection(process: Here, _caller: Caller, connection: Connection
 @router.get("/connections/{connection}/reconciliation", responses=described(404, 502))
 async def reconciliation(
     process: Here, _caller: Caller, connection: ConnectionName,
-    period: Annotated[str | None, Query(pattern=r"^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])$", examples=["2026-10"])] = None,
+    period: Annotated[str | None, Query(pattern=r"^[12][0-9]{3}-(0[1-9]|1[0-2])$", examples=["2026-10"])] = None,
 ) -> shapes.Reconciliation:  # fmt: skip
     """Approved = posted + held + in flight + rejected, for a month of the posting date; every difference named."""
     try:

@@ -78,7 +78,7 @@ def _family(name: str, help_: str, labels: tuple[str, ...], rows: Iterable[Mappi
 
 
 def _single(name: str, help_: str, number: Any) -> Metric:
-    return GaugeMetricFamily(f"ml_connector_{name}", help_, value=float(number or 0))
+    return GaugeMetricFamily(f"ml_connector_{name}", help_, value=number or 0)
 
 
 _DOCUMENTS: Final = "SELECT status, count(*) AS number FROM document GROUP BY status"

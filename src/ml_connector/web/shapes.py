@@ -12,7 +12,7 @@ from ml_connector.records.flow import Flow as FlowName
 from ml_connector.records.reason import Reason
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\ud800-\udfff]+$", min_length=1, max_length=200)]
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]+$", min_length=1, max_length=200)]
 
 
 class Asked(BaseModel):
