@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import TextClause, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from ml_connector.store.database import Database
 from ml_connector.store.trail import APPEND, Entry, Scribe
@@ -81,7 +80,7 @@ class Pen:
                 taken = self._take()
                 try:
                     await self.write_all([change for change, _, _ in taken], at=max(at for _, at, _ in taken))
-                except SQLAlchemyError as error:
+                except Exception as error:
                     await self._write_singly(taken, error)
                 else:
                     _settle(done for _, _, done in taken)
@@ -103,16 +102,16 @@ class Pen:
         return list(taken.values())
 
     async def _write_singly(
-        self, taken: Sequence[tuple[Change, datetime, asyncio.Future[None]]], error: SQLAlchemyError
+        self, taken: Sequence[tuple[Change, datetime, asyncio.Future[None]]], error: Exception
     ) -> None:
-        """One step that cannot be written must not take the others with it."""
+        """One step that cannot be written must not take the others with it; whatever it was, all are told."""
         if len(taken) == 1:
             _settle((taken[0][2],), error)
             return
         for change, at, done in taken:
             try:
                 await self.write_all([change], at=at)
-            except SQLAlchemyError as own:
+            except Exception as own:
                 _settle((done,), own)
             else:
                 _settle((done,))
