@@ -29,6 +29,9 @@ TRUSTED_FOR: Final = 5.0
 DEAD_AFTER: Final = 8.0
 """Seconds without a heartbeat after which others take the leases; more than TRUSTED_FOR, always."""
 
+LOCK_WAIT: Final = 1
+"""Seconds for which a lease's row is waited for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -86,17 +89,11 @@ class LeaseKeeper:
                     return None
                 if not await self._lock(session, connection):
                     return None
-            row = await (
-                await session.execute(
-                    "UPDATE lease SET epoch = epoch + 1, process_id = %s, taken_at = now() WHERE connection_id = %s "
-                    "RETURNING epoch",
-                    (self.id, connection),
-                )
-            ).fetchone()
-            if row is None:  # the connection was deleted meanwhile
+            epoch = await self._raise_epoch(session, connection)
+            if epoch is None:
                 await self._unlock(session, connection)
                 return None
-            lease = Lease(connection, row["epoch"])
+            lease = Lease(connection, epoch)
             self._held[connection] = lease
             return lease
 
@@ -117,6 +114,23 @@ class LeaseKeeper:
             await session.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 1)) AS got", (connection,))
         ).fetchone()
         return bool(row and row["got"])
+
+    async def _raise_epoch(self, session: psycopg.AsyncConnection[dict[str, Any]], connection: str) -> int | None:
+        """The new epoch; None where the connection was deleted, or the one before has a write open still.
+
+        That write ends by itself or is ended by the server. It is not waited for here: heartbeats must go on.
+        """
+        try:
+            row = await (
+                await session.execute(
+                    "UPDATE lease SET epoch = epoch + 1, process_id = %s, taken_at = now() WHERE connection_id = %s "
+                    "RETURNING epoch",
+                    (self.id, connection),
+                )
+            ).fetchone()
+        except psycopg.errors.LockNotAvailable:
+            return None
+        return row["epoch"] if row else None
 
     async def _unlock(self, session: psycopg.AsyncConnection[dict[str, Any]], connection: str) -> None:
         await session.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 1))", (connection,))
@@ -156,6 +170,7 @@ class LeaseKeeper:
             ON CONFLICT (id) DO UPDATE SET backend_pid = excluded.backend_pid, heartbeat_at = clock_timestamp()""",
             (self.id, f"{socket.gethostname()}:{os.getpid()}"),
         )
+        await session.execute("SELECT set_config('lock_timeout', %s, false)", (f"{LOCK_WAIT}s",))
         self._session = session
         self._beaten = started
 

@@ -21,6 +21,8 @@ from ml_connector.store.settings import Settings
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _MIGRATION_LOCK: Final = 0x6D6C_636F
+_ABANDONED_AFTER: Final = 8_000
+"""Milliseconds after which the server ends a session that leaves its transaction idle."""
 
 
 class NotInitialised(RuntimeError):
@@ -117,7 +119,12 @@ def _connect(url: URL, *, pool_size: int) -> Database:
         max_overflow=pool_size,
         pool_pre_ping=False,
         pool_use_lifo=True,
-        connect_args={"application_name": "ml-connector", "connect_timeout": 10},
+        connect_args={
+            "application_name": "ml-connector",
+            "connect_timeout": 10,
+            # A process stopped in mid-transaction must not keep its locks from the one that takes over.
+            "options": f"{url.query.get('options', '')} -c idle_in_transaction_session_timeout={_ABANDONED_AFTER}",
+        },
     )
     return Database(engine, url)
 
