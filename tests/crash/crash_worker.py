@@ -66,7 +66,8 @@ async def _act(order: dict[str, Any]) -> int:
     business_central.CAPABILITIES = dataclasses.replace(
         business_central.CAPABILITIES, write_settles_after=order["settles_after"]
     )
-    process = await Process.open(Settings(home=order["home"], database_url=order["database_url"]))
+    settings = Settings(home=order["home"], database_url=order["database_url"], **order.get("settings", {}))
+    process = await Process.open(settings)
     try:
         await (_work(process) if order["act"] == "work" else _settle(process, order["connection"]))
     finally:

@@ -67,6 +67,11 @@ class Sandbox:
             call("DELETE", f"{address}/_sandbox/faults")
             call("POST", f"{address}/_sandbox/release", {"drop": True})
             call("DELETE", f"{address}/_sandbox/calls")
+        call("POST", f"{self.ledger}/_sandbox/limits", {"concurrent": 5, "queue": 95})
+
+    def widen(self) -> None:
+        """Lets the ledger serve many connections at once, as many tenants of it would."""
+        call("POST", f"{self.ledger}/_sandbox/limits", {"concurrent": 200, "queue": 10_000})
 
     def fault(self, address: str, **what: Any) -> None:
         call("POST", f"{address}/_sandbox/faults", what)
@@ -256,7 +261,7 @@ class World:
         call("POST", f"{self.sandbox.basware}/_sandbox/documents", asked)
         return documents
 
-    def ask_for_runs(self, *flows: str, options: Mapping[str, Any] | None = None) -> None:
+    def ask_for_runs(self, *flows: str) -> None:
         """Asks for a run of the flows on every connection, as a person does."""
         with self.connect() as database:
             for code in self.companies:
@@ -264,7 +269,7 @@ class World:
                     database.execute(
                         "INSERT INTO run (connection_id, flow, trigger, actor, options, queued_at) "
                         "VALUES (%s, %s, 'person', 'test', %s, now())",
-                        (f"c{code}", flow, json.dumps({"by_person": True, **(options or {})})),
+                        (f"c{code}", flow, json.dumps({"by_person": True})),
                     )
                 database.execute("SELECT defer_work(%s)", (f"c{code}",))
 
@@ -289,6 +294,26 @@ class World:
         """Has a process work one connection until it rests."""
         child = self.settle(code)
         assert child.ended() == 0, child.told()
+
+    def workers(self, number: int, **settings: Any) -> list[Child]:
+        """Starts so many workers; returns once they listen."""
+        started = [self.start("work", settings=settings) for _ in range(number)]
+        until(lambda: len(self.working()) >= sum(child.runs for child in self.children), "the workers have begun")
+        return started
+
+    def working(self) -> set[int]:
+        """The processes whose heart beats, by their number in the system."""
+        rows = self.query("SELECT host FROM process WHERE heartbeat_at > clock_timestamp() - interval '3 seconds'")
+        return {int(row["host"].rpartition(":")[2]) for row in rows}
+
+    def worked_by(self) -> dict[str, int]:
+        """Who has, or had last, each connection."""
+        rows = self.query("SELECT connection_id, host FROM lease JOIN process ON process.id = process_id")
+        return {row["connection_id"]: int(row["host"].rpartition(":")[2]) for row in rows}
+
+    def finished(self) -> int:
+        """The documents that are at their end."""
+        return self.query("SELECT count(*) AS n FROM document WHERE status IN ('transferred', 'rejected')")[0]["n"]
 
     # -------------------------------------------------------------- looking
 
