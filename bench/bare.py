@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -19,6 +18,9 @@ from yarl import URL
 from bench.stage import BASWARE, CLIENT, DIMENSIONS, LEDGER, SECRETS, TAX_CODES, TENANT, Sandbox, company_id
 
 PARALLEL: Final = 4
+"""Calls under way at the ledger, as the product keeps them."""
+IN_HAND: Final = 24
+"""Documents under way, as the product has them."""
 CONTINUATION: Final = "x-amz-meta-continuationtoken"
 _SCOPES: Final = (
     "accountingDocuments.read accountingDocuments.write vendors.write requestStatus.read requestStatus.write"
@@ -39,7 +41,7 @@ class Bare:
     ledger: aiohttp.ClientSession
     files: aiohttp.ClientSession
     """Not signed in: where Basware redirects to."""
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL))
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_HAND))
 
     @property
     def company(self) -> str:

@@ -25,7 +25,6 @@ from ml_connector.records.flow import Flow
 from ml_connector.store.database import initialise_database
 from ml_connector.store.keys import create_key
 from ml_connector.store.settings import Settings
-from ml_connector.store.vault import Vault
 
 TENANT: Final = "11111111-2222-3333-4444-555555555555"
 CLIENT: Final = "22222222-3333-4444-5555-666666666666"

@@ -97,7 +97,7 @@ def _per_invoice(calls: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
 
 
 def _kind(path: str) -> str:
-    return re.sub(r"\(.*?\)|[0-9a-f]{32}", "…", path.split("?")[0].rsplit("/v2.0/", 1)[-1])
+    return re.sub(r"\(.*?\)|[0-9a-f]{32}", "…", path.split("?", maxsplit=1)[0].rsplit("/v2.0/", 1)[-1])
 
 
 def _tell(report: Report, rates: dict[str, list[float]], counted: dict[str, dict[str, float]]) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import TextClause, text
 
@@ -21,6 +21,8 @@ from ml_connector.store.trail import APPEND, Entry, Scribe
 
 _MOST: Final = 50
 """Steps that one transaction carries."""
+_GATHER: Final = 0.005
+"""Seconds that a transaction waits for company, while several documents are being worked."""
 _TYPES: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("status", "intent", "kind", "reason", "bill_id", "bill_number", "bill_journal", "linked_by", "payload_hash",
@@ -45,6 +47,9 @@ class Change:
     entry: Entry
 
 
+_Waiting: TypeAlias = tuple[Change, datetime, asyncio.Future[None]]
+
+
 class Pen:
     """Writes the steps of one connection's documents under its lease."""
 
@@ -53,8 +58,9 @@ class Pen:
         self._scribe = scribe
         self._connection = connection
         self._epoch = epoch
-        self._waiting: list[tuple[Change, datetime, asyncio.Future[None]]] = []
+        self._waiting: list[_Waiting] = []
         self._writing: asyncio.Task[None] | None = None
+        self._in_company = False
 
     async def write(self, change: Change, *, at: datetime) -> None:
         """Returns once the step is committed, alone or with others. Raises what its transaction raised."""
@@ -75,24 +81,38 @@ class Pen:
             await connection.execute(statement, values)
 
     async def _write_waiting(self) -> None:
+        taken: list[_Waiting] = []
         try:
             while self._waiting:
+                if self._in_company:
+                    await asyncio.sleep(_GATHER)
                 taken = self._take()
-                try:
-                    await self.write_all([change for change, _, _ in taken], at=max(at for _, at, _ in taken))
-                except Exception as error:
-                    await self._write_singly(taken, error)
-                else:
-                    _settle(done for _, _, done in taken)
+                self._in_company = len(taken) > 1
+                await self._write_taken(taken)
         finally:
             self._writing = None
-            for _, _, done in self._waiting:
-                done.cancel()
+            for _, _, done in (*taken, *self._waiting):
+                done.cancel()  # nobody is left waiting, whatever ended this
+            self._waiting.clear()
 
-    def _take(self) -> list[tuple[Change, datetime, asyncio.Future[None]]]:
+    async def _write_taken(self, taken: Sequence[_Waiting]) -> None:
+        """All in one transaction; one step that cannot be written must not take the others with it."""
+        try:
+            await self.write_all([change for change, _, _ in taken], at=max(at for _, at, _ in taken))
+        except Exception as error:
+            if len(taken) == 1:
+                _settle(taken[0][2], error)
+                return
+            for each in taken:
+                await self._write_taken([each])
+        else:
+            for _, _, done in taken:
+                _settle(done)
+
+    def _take(self) -> list[_Waiting]:
         """What waits, each document at most once: its steps follow each other."""
-        taken: dict[str, tuple[Change, datetime, asyncio.Future[None]]] = {}
-        left: list[tuple[Change, datetime, asyncio.Future[None]]] = []
+        taken: dict[str, _Waiting] = {}
+        left: list[_Waiting] = []
         for each in self._waiting:
             if each[0].key in taken or len(taken) == _MOST:
                 left.append(each)
@@ -101,30 +121,14 @@ class Pen:
         self._waiting = left
         return list(taken.values())
 
-    async def _write_singly(
-        self, taken: Sequence[tuple[Change, datetime, asyncio.Future[None]]], error: Exception
-    ) -> None:
-        """One step that cannot be written must not take the others with it; whatever it was, all are told."""
-        if len(taken) == 1:
-            _settle((taken[0][2],), error)
-            return
-        for change, at, done in taken:
-            try:
-                await self.write_all([change], at=at)
-            except Exception as own:
-                _settle((done,), own)
-            else:
-                _settle((done,))
 
-
-def _settle(waiting: Iterable[asyncio.Future[None]], error: Exception | None = None) -> None:
-    for done in waiting:
-        if done.done():  # whoever waited has been cancelled meanwhile
-            continue
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
+def _settle(done: asyncio.Future[None], error: Exception | None = None) -> None:
+    if done.done():  # whoever waited has been cancelled meanwhile
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
 
 
 @lru_cache(maxsize=256)

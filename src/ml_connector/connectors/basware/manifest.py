@@ -29,7 +29,7 @@ CAPABILITIES: Final = PayablesCapabilities(
     default_batch=500,
     notifies=True,
     message_length=MESSAGE_LENGTH,
-    parallel_documents=12,
+    parallel_documents=24,
 )
 
 MANIFEST: Final = Manifest(

@@ -130,5 +130,5 @@ CAPABILITIES: Final = LedgerCapabilities(
     attaches_files=True,
     tells_payment_details=False,
     find_batch=50,
-    parallel_documents=12,
+    parallel_documents=24,
 )
