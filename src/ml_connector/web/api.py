@@ -34,7 +34,7 @@ from ml_connector.web import shapes
 from ml_connector.web.access import Caller, Here, actor_of
 from ml_connector.web.problems import Problem, described
 
-router = APIRouter(prefix="/api/v1", responses=described(401, 403, 422, 503))
+router = APIRouter(prefix="/api/v1", responses=described(401, 403, 404, 422, 503))
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 ConnectionName = Annotated[str, Path(pattern=NAME, description="The connection's name.")]
