@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from sqlalchemy import text
 
 from ml_connector.connectors import registry
 from ml_connector.connectors.base import Notification, NotificationKind, Verdict, WebhookVerifier
-from ml_connector.connectors.errors import ConnectorError
 from ml_connector.engine.process import Process
 from ml_connector.engine.runs import defer_work
 from ml_connector.engine.sides import ConnectionSettings, UnknownConnection, load_settings
@@ -31,9 +27,7 @@ BODY_LIMIT: Final = 64 * 1024
 """Bytes of a notification's body."""
 TOKEN_FIELD: Final = "webhook_token"  # noqa: S105 - the setting's name
 REMEMBERED: Final = 20_000
-SUBSCRIBE_EVERY: Final = 60.0
 _NOBODYS_TOKEN: Final = secrets.token_hex(32)
-_MARK: Final = "webhook"
 
 
 class Answer(StrEnum):
@@ -135,85 +129,14 @@ def _verifier(settings: ConnectionSettings) -> WebhookVerifier:
     return payables.webhook
 
 
-# ------------------------------------------------------------------ subscriptions
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribed:
-    """What became of one connection's subscription. `fault` is None where notifications come."""
-
-    connection: str
-    url: str
-    fault: str | None = None
-
-
-def webhook_url(public_url: str, connection: str) -> str:
-    """Where a connection's notifications come in."""
-    return f"{public_url.rstrip('/')}/webhooks/{registry.payables().manifest.id}/{connection}"
-
-
-async def subscribe_due(process: Process, *, limit: int = 50) -> list[Subscribed]:
-    """Subscribes the connections that are new or changed since they last were. The webhook must be served."""
-    public_url = process.settings.public_url
-    if not public_url:
-        return []
-    rows = await process.database.fetch(
-        _DUE, side=registry.payables().manifest.id, field=TOKEN_FIELD, url=public_url, limit=limit,
-        now=process.clock(),
-    )  # fmt: skip
-    return [await _subscribe(process, row["id"], row["version"], public_url) for row in rows]
-
-
-async def _subscribe(process: Process, connection: str, version: int, public_url: str) -> Subscribed:
-    url = webhook_url(public_url, connection)
-    fault: str | None = None
-    sides = None
-    try:
-        settings = await load_settings(process.database, process.vault, connection)
-        sides = await process.open_sides(connection)
-        await sides.payables.subscribe(url=url, token=settings.payables.secrets[TOKEN_FIELD])
-    except (ConnectorError, KeyProblem, SecretUnreadable, UnknownConnection) as error:
-        fault = str(error)
-        log.warning("Notifications could not be subscribed to; the poll does the work.",
-                    connection=connection, url=url, error=fault)  # fmt: skip
-    finally:
-        if sides is not None:
-            await sides.close()
-    await _note(process, connection, {"url": public_url, "version": version, "fault": fault}, now=process.clock())
-    return Subscribed(connection, url, fault)
-
-
-async def _note(process: Process, connection: str, value: Mapping[str, Any], *, now: datetime) -> None:
+async def wake_unsubscribed(process: Process) -> None:
+    """Has the connections that notifications do not come for worked soon: whoever works one subscribes it."""
+    if process.settings.public_url is None:
+        return
     await process.database.execute(
-        """INSERT INTO mark (connection_id, flow, value, updated_at) VALUES (:c, :f, :v, :now)
-        ON CONFLICT (connection_id, flow) DO UPDATE SET value = :v, updated_at = :now""",
-        c=connection, f=_MARK, v=json.dumps(value), now=now,
-    )  # fmt: skip
-
-
-async def keep_subscribed(process: Process, stop: asyncio.Event) -> None:
-    """Subscribes whatever is due until `stop` is set; several processes may do so, a repetition is harmless."""
-    while not stop.is_set():
-        try:
-            more = len(await subscribe_due(process)) > 0
-        except Exception as error:
-            # The database may be away for a while: the next round tries again.
-            log.warning("The subscriptions could not be looked through.", error=str(error))
-            more = False
-        try:
-            await asyncio.wait_for(stop.wait(), timeout=0.1 if more else SUBSCRIBE_EVERY)
-        except TimeoutError:
-            continue
-
-
-_DUE: Final = """
-    SELECT c.id, c.version FROM connection c
-    JOIN schedule s ON s.connection_id = c.id AND s.flow = 'invoices' AND s.enabled AND s.webhook
-    JOIN secret k ON k.connection_id = c.id AND k.side = :side AND k.field = :field
-    LEFT JOIN mark m ON m.connection_id = c.id AND m.flow = 'webhook'
-    WHERE c.enabled AND (m.value IS NULL
-        OR cast(m.value AS jsonb) ->> 'url' IS DISTINCT FROM :url
-        OR cast(cast(m.value AS jsonb) ->> 'version' AS int) <> c.version
-        OR (cast(m.value AS jsonb) ->> 'fault' IS NOT NULL
-            AND m.updated_at < cast(:now AS timestamptz) - interval '15 minutes'))
-    ORDER BY c.id LIMIT :limit"""
+        """UPDATE connection c SET next_due = least(next_due, :now)
+        FROM schedule s LEFT JOIN mark m ON m.connection_id = s.connection_id AND m.flow = 'subscription'
+        WHERE s.connection_id = c.id AND s.flow = 'invoices' AND s.enabled AND s.webhook AND c.enabled
+            AND (m.flow IS NULL OR m.value IS NOT NULL)""",
+        now=process.clock(),
+    )

@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 
 from ml_connector.engine.process import Process
-from ml_connector.operations.webhooks import keep_subscribed
+from ml_connector.operations.webhooks import wake_unsubscribed
 from ml_connector.web.app import create_app
 
 log = structlog.get_logger(__name__)
@@ -51,8 +51,7 @@ class Server:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._serve(server, stop), name="web"),
-                group.create_task(self._work(stop), name="workers"),
-                group.create_task(self._subscribe(server, stop, ready), name="subscriptions"),
+                group.create_task(self._work(server, stop, ready), name="workers"),
             ]
             await stop.wait()
             server.should_exit = True
@@ -65,17 +64,15 @@ class Server:
             stop.set()
             self._socket.close()
 
-    async def _subscribe(self, server: uvicorn.Server, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-        """The other side calls the webhook before it subscribes: it must be served by then."""
-        while not server.started and not stop.is_set():  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.02)
-        if server.started:
-            ready()
-            await keep_subscribed(self.process, stop)
-
-    async def _work(self, stop: asyncio.Event) -> None:
+    async def _work(self, server: uvicorn.Server, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        """The work subscribes to notifications, and the other side tries the webhook then: it must be served first."""
         try:
-            await self.process.run_workers(stop)
+            while not server.started and not stop.is_set():  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.02)
+            if server.started:
+                ready()
+                await wake_unsubscribed(self.process)
+                await self.process.run_workers(stop)
         finally:
             stop.set()
 
