@@ -25,6 +25,7 @@ from ml_connector.records.invoice import (
     TransferStage,
 )
 from ml_connector.records.money import round_amount
+from ml_connector.records.reason import Reason
 from ml_connector.store.documents import Document, document_from
 
 T = TypeVar("T")
@@ -299,7 +300,8 @@ class _Books:
             if place_of(document) is Place.POSTED:
                 self._compare_bill(document, posted.get(document.bill_id or "") or await self._bill_of(document))
             twin = foreign.get((document.kind, document.supplier.upper(), document.invoice_number.upper()))
-            if twin is not None:
+            # One that is held as a possible duplicate says so by itself, and counts as held.
+            if twin is not None and document.reason is not Reason.POSSIBLE_DUPLICATE:
                 self._name(DifferenceKind.FOREIGN_BILL, document,
                            f"The ledger has {twin.number} over {twin.gross} {twin.currency} with this supplier and "
                            f"number; the document is {document.status} here.")  # fmt: skip
