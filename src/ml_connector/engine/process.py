@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import procrastinate
+import psycopg
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from ml_connector.connectors.base import Clock
 from ml_connector.engine.leases import Lease, LeaseKeeper
@@ -31,6 +33,9 @@ log = structlog.get_logger(__name__)
 KEEP_OPEN: Final = 600.0
 """Seconds for which the sides of an idle connection stay open, with their sign-in."""
 MOST_OPEN: Final = 200
+LONGEST_FAREWELL: Final = 10.0
+"""Seconds for which work in hand is waited for when the process is told to end; then it is broken off."""
+SERVE_AGAIN_AFTER: Final = 1.0
 
 
 def utc_now() -> datetime:
@@ -63,6 +68,7 @@ class Process:
         self._keeper: LeaseKeeper | None = None
         self._open: OrderedDict[str, tuple[Sides, _SwitchableGuard, float]] = OrderedDict()
         self._shifts: dict[str, Shift] = {}
+        self._stop: asyncio.Event | None = None
         self._receiver: Receiver | None = None
 
     @classmethod
@@ -123,6 +129,8 @@ class Process:
         guard.lease = lease
         shift = Shift(self._workplace(lease, sides), receiver=self._receiver, webhook_token=sides.webhook_token)
         self._shifts[lease.connection] = shift
+        if self._stop is not None and self._stop.is_set():
+            shift.close()
         slice_over = asyncio.get_running_loop().call_later(self.settings.slice_seconds, shift.place.stopping.set)
         try:
             await shift.work()
@@ -195,9 +203,29 @@ class Process:
         await self._leases()
         queue = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=self.database.dsn, max_size=4))
         queue.task(name="work", queue="work", pass_context=False)(self._job)
+        self._stop = stop
         async with queue.open_async():
-            worker = asyncio.create_task(
-                queue.run_worker_async(
+            worker = asyncio.create_task(self._serve(queue), name="queue worker")
+            tick = asyncio.create_task(Tick(self.database, queue, self.settings, self.clock).run(stop), name="tick")
+            stopped = asyncio.create_task(stop.wait(), name="stop")
+            await asyncio.wait({worker, tick, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stop.set()
+            for shift in self._shifts.values():
+                shift.close()
+            worker.cancel()
+            stopped.cancel()
+            results = await asyncio.gather(worker, tick, stopped, return_exceptions=True)
+            _raise_failure(results)
+
+    async def _serve(self, queue: procrastinate.App) -> None:
+        """Serves the queue until cancelled; then waits for what is in hand.
+
+        The queue's own worker breaks off when the database was away, or when others took this process for dead.
+        Nothing is lost by that: what it had in hand is swept up, and it is begun anew.
+        """
+        while True:
+            try:
+                await queue.run_worker_async(
                     queues=["work"],
                     concurrency=self.settings.concurrency,
                     wait=True,
@@ -206,26 +234,25 @@ class Process:
                     fetch_job_polling_interval=5.0,
                     update_heartbeat_interval=2.0,
                     stalled_worker_timeout=STALLED_AFTER,
-                ),
-                name="queue worker",
-            )
-            tick = asyncio.create_task(Tick(self.database, queue, self.settings, self.clock).run(stop), name="tick")
-            stopped = asyncio.create_task(stop.wait(), name="stop")
-            await asyncio.wait({worker, tick, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            stop.set()
-            for shift in self._shifts.values():
-                shift.place.stopping.set()
-            await asyncio.gather(*(shift.ended.wait() for shift in list(self._shifts.values())))
-            worker.cancel()
-            stopped.cancel()
-            results = await asyncio.gather(worker, tick, stopped, return_exceptions=True)
-            _raise_failure(results)
+                    shutdown_graceful_timeout=LONGEST_FAREWELL,
+                )
+            except Exception as error:
+                log.warning("The queue could not be served; it is tried again.", error=_words(error))
+            await asyncio.sleep(SERVE_AGAIN_AFTER)
 
     async def _job(self, connection: str) -> None:
         """The job of the queue: a slice of work on one connection."""
         try:
             worked = await self.work_now(connection)
         except LeaseLost:
+            return
+        except asyncio.CancelledError:
+            # It took too long to be put down: whoever comes next goes on at once.
+            await self._again(connection, seconds=0)
+            raise
+        except (OperationalError, psycopg.OperationalError) as error:
+            log.warning("The database broke off the work on a connection.", connection=connection, error=_words(error))
+            await self._again(connection, seconds=1)
             return
         except Exception:
             # Whatever it was is written down; the connection is looked at again after a pause, not at once.
@@ -250,6 +277,12 @@ class Process:
             c=connection, now=self.clock(),
         )  # fmt: skip
         return row is not None
+
+
+def _words(error: BaseException) -> str:
+    """An error in one line: its cause's own words where it only wraps another."""
+    said = str(error.__cause__ or error).strip() or type(error).__name__
+    return said.partition("\n")[0]
 
 
 def _raise_failure(results: Iterable[Any]) -> None:

@@ -27,7 +27,7 @@ from ml_connector.flows.intake import take_in
 from ml_connector.flows.invoices import InvoiceFlow
 from ml_connector.flows.master_data import Braked, MasterDataFlow, Options
 from ml_connector.flows.payments import PaymentFlow
-from ml_connector.flows.workplace import Counts, LeaseLost, Workplace
+from ml_connector.flows.workplace import Counts, LeaseLost, PutDown, Workplace
 from ml_connector.records.flow import DEPENDS_ON, MASTER_DATA, Flow
 from ml_connector.records.invoice import TransferStage
 from ml_connector.store.documents import ACTIVE
@@ -85,6 +85,12 @@ class Shift:
                 raise LeaseLost(str(first)) from first
             raise first from None
         await self._note_next_due()
+
+    def close(self) -> None:
+        """The process is about to end: nothing more is begun, what takes long is put down."""
+        self.place.closing.set()
+        self.place.stopping.set()
+        self.news.set()
 
     # ------------------------------------------------------------------ invoices
 
@@ -308,6 +314,8 @@ class Shift:
             if isinstance(error, ConnectorError) and self.place.concerns_side(error):
                 await self.circuits.trip(error)
             await self._finish(run, "failed", flow.counts, error=str(error))
+        except* PutDown:
+            log.info("A run was put down; it is taken up again.", connection=self.place.connection, flow=run.flow)
         except* Braked as several:
             await self._finish(run, "failed", flow.counts, error=str(_first(several)))
         else:

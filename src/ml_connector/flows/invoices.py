@@ -104,7 +104,9 @@ class InvoiceFlow:
     async def _bring_on(self, work: Work) -> None:
         try:
             async with self._hands:
-                await self._advance(work)
+                # What was not begun yet is left for the next process.
+                if not self.place.closing.is_set():
+                    await self._advance(work)
         except (LeaseLost, SQLAlchemyError):
             raise
         except Exception as fault:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -72,6 +73,7 @@ class MasterDataFlow:
         seen: set[str] = set()
         newest = since
         async for page in self.place.ledger.read(self.flow, since=since):
+            self.place.go_on()
             newest = page.mark or newest
             self.counts.read += len(page.records)
             await self._stage(page.records)
@@ -188,6 +190,7 @@ class MasterDataFlow:
             while True:
                 await self.place.invoices_at_rest.wait()
                 await slots.acquire()
+                self.place.go_on()
                 found = await self.imports.pending(stage=stage, limit=largest, after=after)
                 if not found:
                     slots.release()
@@ -224,7 +227,9 @@ class MasterDataFlow:
             if self.place.clock() - oldest > PATIENCE:
                 self.counts.failed += sum([len(await self.imports.items_sent(r.request_id)) for r in open_requests])
                 return
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.place.closing.wait(), timeout=pause)
+            self.place.go_on()
             pause = min(pause * 1.7, 10.0)
             await self.collect_outcomes(everything=True)
 

@@ -117,6 +117,7 @@ class PaymentFlow:
             if not rows:
                 return
             for row in rows:
+                self.place.go_on()
                 await self._tell(document_from(row))
             after = rows[-1]["key"]
 

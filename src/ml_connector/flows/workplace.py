@@ -26,6 +26,10 @@ class LeaseLost(Exception):
     """Another process works the connection now: this one must stop at once and write nothing more."""
 
 
+class PutDown(Exception):
+    """The process is about to end: what is left of a run is taken up by another, or by the next."""
+
+
 @dataclass(slots=True)
 class Workplace:
     """One connection being worked by this process."""
@@ -41,6 +45,8 @@ class Workplace:
     clock: Clock
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the slice is over: no new work is begun."""
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is about to end: also what takes long is put down where it stands."""
     invoices_at_rest: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while no invoice is being worked: imports give way to invoices."""
     random: random.Random = field(default_factory=random.SystemRandom)
@@ -58,6 +64,11 @@ class Workplace:
         return isinstance(error, Unavailable) or (
             not isinstance(error, OutcomeUnknown) and error.reason in SIDE_REASONS
         )
+
+    def go_on(self) -> None:
+        """Raises `PutDown` where the process is about to end: asked where work that takes long may rest."""
+        if self.closing.is_set():
+            raise PutDown
 
     def back_off(self, attempts: int, *, retry_after: float | None = None) -> datetime:
         """When to try again: exponential with full jitter, or when the other side said."""
