@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from crash_world import SECRETS, Nursery, Sandbox, World
+from crash_world import SECRETS, Nursery, Opened, Sandbox, World
 
 from ml_connector.operations.configuration import parse_configuration
 from ml_connector.operations.connections import apply
@@ -16,8 +16,6 @@ from ml_connector.store.keys import create_key
 from ml_connector.store.settings import Settings
 from ml_connector.store.trail import verify_trail
 from ml_connector.store.vault import Vault
-
-Opened = Callable[..., Awaitable[World]]
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +33,7 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Generator[Nursery]:
 
 
 @pytest.fixture
-async def open_world(sandbox: Sandbox, nursery: Nursery, database: Database, tmp_path: Path) -> Generator[Opened]:  # pyright: ignore[reportInvalidReturn]
+async def open_world(sandbox: Sandbox, nursery: Nursery, database: Database, tmp_path: Path) -> AsyncGenerator[Opened]:
     """Opens the test's world with so many connections. At the end every chain of the trail is verified."""
     settings = Settings(home=tmp_path / "home")
     vault = Vault(create_key(settings))

@@ -67,7 +67,7 @@ async def _act(order: dict[str, Any]) -> int:
         business_central.CAPABILITIES, write_settles_after=order["settles_after"]
     )
     settings = Settings(home=order["home"], database_url=order["database_url"], **order.get("settings", {}))
-    process = await Process.open(settings)
+    process = await Process.open(settings, pool_size=order.get("pool_size", 10))
     try:
         await (_work(process) if order["act"] == "work" else _settle(process, order["connection"]))
     finally:

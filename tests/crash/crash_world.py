@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -254,9 +254,9 @@ class World:
         """The file that joins every company founded."""
         return "connections:\n" + "".join(_connection(self.sandbox, code) for code in self.companies)
 
-    def offer(self, code: str, good: int, *bad: str) -> list[Fields]:
+    def offer(self, code: str, good: int, *bad: str, number_from: int = 0) -> list[Fields]:
         """Approves invoices: so many that post, and one for each way to fail that is named."""
-        documents = invoices(code, good, *bad)
+        documents = invoices(code, number_from + good, *bad)[number_from:]
         asked = {"documents": documents, "notify": False}
         call("POST", f"{self.sandbox.basware}/_sandbox/documents", asked)
         return documents
@@ -295,10 +295,10 @@ class World:
         child = self.settle(code)
         assert child.ended() == 0, child.told()
 
-    def workers(self, number: int, **settings: Any) -> list[Child]:
+    def workers(self, number: int, *, pool_size: int = 10, **settings: Any) -> list[Child]:
         """Starts so many workers; returns once they listen."""
-        started = [self.start("work", settings=settings) for _ in range(number)]
-        until(lambda: len(self.working()) >= sum(child.runs for child in self.children), "the workers have begun")
+        started = [self.start("work", pool_size=pool_size, settings=settings) for _ in range(number)]
+        until(lambda: self.working() >= {child.pid for child in started}, "the workers have begun")
         return started
 
     def working(self) -> set[int]:
@@ -358,6 +358,54 @@ class World:
         return told + "\n" + "\n".join(child.told()[-1500:] for child in self.children)
 
 
+class Checkpoint:
+    """Stops transactions that write a step into the trail right before their commit, until it is opened."""
+
+    _locks = count(4711)
+
+    def __init__(self, world: World, step: str, *, connection: str | None = None) -> None:
+        self.lock = next(self._locks)
+        self.gate = world.connect()
+        self.gate.execute(f"SELECT pg_advisory_lock({self.lock})")
+        self.gate.execute(
+            f"""CREATE FUNCTION wait_{self.lock}() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN PERFORM pg_advisory_xact_lock_shared({self.lock}); RETURN NULL; END $$"""
+        )
+        where = f"NEW.step = '{step}'" + (f" AND NEW.connection_id = '{connection}'" if connection else "")
+        self.gate.execute(
+            f"CREATE TRIGGER wait_{self.lock} AFTER INSERT ON trail FOR EACH ROW WHEN ({where}) "
+            f"EXECUTE FUNCTION wait_{self.lock}()"
+        )
+
+    def reached(self) -> bool:
+        """True once something stands here."""
+        return bool(self.waiting())
+
+    def waiting(self) -> list[int]:
+        """The server's processes that stand here."""
+        rows = self.gate.execute(
+            f"""SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {self.lock} AND NOT granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+        )
+        return [row["pid"] for row in rows]
+
+    def kill_at(self, child: Child) -> None:
+        """Kills a process once it stands here."""
+        until(lambda: self.waiting() or not child.runs, "the checkpoint is reached")
+        assert self.waiting(), child.told()
+        child.kill()
+
+    def undo(self) -> None:
+        """The commit never reached the server."""
+        for pid in self.waiting():
+            self.gate.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
+        self.open()
+
+    def open(self) -> None:
+        """Lets through whatever stands or comes here."""
+        self.gate.close()
+
+
 def pay_all(world: World) -> None:
     """Pays every bill in the ledger."""
     for bill in world.bills():
@@ -388,6 +436,10 @@ def check_imported(world: World) -> None:
     assert sorted(each["externalCode"] for each in held) == sorted(row["code"] for row in rows)
     assert len(held) == sum(vendor.blocked != "All" for vendor in company.vendors)
     assert world.query("SELECT 1 FROM import_request") == []
+
+
+Opened = Callable[..., Awaitable[World]]
+"""Opens a world with so many connections, one where it is not said."""
 
 
 def invoices(code: str, good: int, *bad: str) -> list[Fields]:

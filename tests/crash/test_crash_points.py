@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from crash_world import Call, Child, Fields, World, check_imported, check_paid, pay_all, until
+from crash_world import Call, Checkpoint, Child, Fields, World, check_imported, check_paid, pay_all, until
 
 pytestmark = pytest.mark.xdist_group("crash")
 
@@ -102,46 +102,6 @@ def test_every_call_of_the_way_is_among_those_at_which_it_is_killed(world: World
 
 
 # ------------------------------------------------------------------ checkpoints
-
-
-class Checkpoint:
-    """Stops every transaction that writes a step into the trail right before its commit, until it is let through."""
-
-    LOCK = 4711
-
-    def __init__(self, world: World, step: str) -> None:
-        self.world = world
-        self.gate = world.connect()
-        self.gate.execute(f"SELECT pg_advisory_lock({self.LOCK})")
-        self.gate.execute(
-            f"""CREATE FUNCTION wait_at_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN PERFORM pg_advisory_xact_lock_shared({self.LOCK}); RETURN NULL; END $$"""
-        )
-        self.gate.execute(
-            f"""CREATE TRIGGER checkpoint AFTER INSERT ON trail FOR EACH ROW WHEN (NEW.step = '{step}')
-            EXECUTE FUNCTION wait_at_checkpoint()"""
-        )
-
-    def waiting(self) -> list[int]:
-        rows = self.gate.execute(
-            f"""SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {self.LOCK} AND NOT granted
-            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
-        )
-        return [row["pid"] for row in rows]
-
-    def kill_at(self, child: Child) -> None:
-        until(lambda: self.waiting() or not child.runs, "the checkpoint is reached")
-        assert self.waiting(), child.told()
-        child.kill()
-
-    def undo(self) -> None:
-        """The commit never reached the server."""
-        for pid in self.waiting():
-            self.gate.execute(f"SELECT pg_terminate_backend({pid}, 5000)")
-        self.open()
-
-    def open(self) -> None:
-        self.gate.close()
 
 
 @pytest.mark.parametrize("step", INVOICE_STEPS)

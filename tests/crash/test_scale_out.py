@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import time
+from dataclasses import replace
+from random import Random
 
 import pytest
-from conftest import Opened
-from crash_world import until
+from crash_world import Call, Checkpoint, Child, Fields, Opened, World, until
+
+from ml_connector.sandbox.business_central.books import company_id
 
 pytestmark = pytest.mark.xdist_group("scale")
 
@@ -38,3 +43,116 @@ async def test_two_workers_share_the_connections_and_one_is_killed_half_way(open
         world.check(documents, code=code)
     other.send(signal.SIGTERM)
     assert other.ended() == 0, other.told()
+
+
+# ------------------------------------------------------------------ stopped, and back
+
+AT_CHECKPOINTS = ("received", "to create", "created", "posted")
+AT_ANSWERS = {
+    "create": Call("POST", r"/\$batch$", r'{company}.*"vendorInvoiceNumber": ?"'),
+    "post": Call("POST", r"/\$batch$", r"{company}.*Microsoft\.NAV\.post"),
+    "response": Call("POST", "{document}/transferResponses$", ledger=False),
+}
+AT_RANDOM = 2
+EACH = 12
+
+
+async def test_stopped_workers_come_back_after_the_take_over_and_do_no_harm(open_world: Opened) -> None:
+    world = await open_world(len(AT_CHECKPOINTS) + len(AT_ANSWERS) + AT_RANDOM)
+    world.sandbox.widen()
+    offered = {code: world.offer(code, EACH) for code in world.companies}
+    traps = set_traps(world, offered)
+    zombies = world.workers(len(world.companies), concurrency=1, pool_size=1)
+    world.ask_for_runs("invoices")
+    stop_all(world, zombies, traps)
+    for trap in traps.values():
+        trap.open()
+    world.sandbox.release(drop=False)
+
+    (heir,) = world.workers(1, concurrency=len(world.companies), pool_size=5)
+    until(lambda: world.finished() == len(world.companies) * EACH, "the other has finished their work")
+    for zombie in zombies:
+        zombie.send(signal.SIGCONT)
+    until(lambda: world.working() >= {zombie.pid for zombie in zombies}, "they are awake again")
+    for code, documents in offered.items():
+        world.check(documents, code=code)
+
+    heir.send(signal.SIGTERM)
+    assert heir.ended() == 0, heir.told()
+    for code in world.companies:
+        offered[code] += world.offer(code, 2, number_from=EACH)
+    world.ask_for_runs("invoices")
+    until(lambda: world.finished() == len(world.companies) * (EACH + 2), "they work as before")
+    for code, documents in offered.items():
+        world.check(documents, code=code)
+    for zombie in zombies:
+        zombie.send(signal.SIGTERM)
+    for zombie in zombies:
+        assert zombie.ended() == 0, zombie.told()
+
+
+class Moment:
+    """A moment after the start."""
+
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    def reached(self) -> bool:
+        return time.monotonic() >= self._at
+
+    def open(self) -> None:
+        pass
+
+
+class Answer:
+    """The moment when a call of a connection was done and its answer is held."""
+
+    def __init__(self, world: World, trap: Call) -> None:
+        self._sandbox = world.sandbox
+        self._trap = trap
+        trap.put(world.sandbox, "hold_after")
+
+    def reached(self) -> bool:
+        return any(
+            re.search(self._trap.path, each["path"]) and each["asks"] == self._trap.asks
+            for each in self._sandbox.held()
+        )
+
+    def open(self) -> None:
+        pass
+
+
+Trap = Checkpoint | Answer | Moment
+
+
+def set_traps(world: World, offered: dict[str, list[Fields]]) -> dict[str, Trap]:
+    """For each company where its worker is stopped."""
+    traps: dict[str, Trap] = {}
+    codes = iter(world.companies)
+    for step in AT_CHECKPOINTS:
+        code = next(codes)
+        traps[code] = Checkpoint(world, step, connection=f"c{code}")
+    for call in AT_ANSWERS.values():
+        code = next(codes)
+        names = {"{company}": company_id(code), "{document}": offered[code][0]["invoiceId"]}
+        path, asks = call.path, call.asks
+        for name, value in names.items():
+            path, asks = path.replace(name, value), asks.replace(name, value)
+        traps[code] = Answer(world, replace(call, path=path, asks=asks))
+    moments = Random(7)
+    traps |= {code: Moment(moments.uniform(1.0, 4.0)) for code in codes}
+    return traps
+
+
+def stop_all(world: World, zombies: list[Child], traps: dict[str, Trap]) -> None:
+    """Stops each worker as soon as its connection is where it was to be stopped."""
+    by_pid = {zombie.pid: zombie for zombie in zombies}
+    left = dict(traps)
+    limit = time.monotonic() + 30
+    while left:
+        assert time.monotonic() < limit, f"These were not reached: {left}. {world.story()}"
+        for code, trap in list(left.items()):
+            worker = world.worked_by().get(f"c{code}") if trap.reached() else None
+            if worker is not None:
+                by_pid[worker].send(signal.SIGSTOP)
+                del left[code]

@@ -5,7 +5,7 @@ A fault is put on a method and a path and is used up after `count` requests:
     POST /_sandbox/faults   {"kind": "lost_reply", "method": "POST", "path": "/purchaseInvoices$", "count": 1}
     GET /_sandbox/faults    what is still to come
     DELETE /_sandbox/faults
-    GET /_sandbox/held      {"held": [{"method", "path", "kind"}...]}: what `hold` and `hold_after` keep waiting
+    GET /_sandbox/held      {"held": [{"kind", "asks", "method", "path"}...]}: what `hold` and `hold_after` keep waiting
     POST /_sandbox/release  {"drop": bool}: they go on; `drop` cuts them off instead, a `hold` with nothing done
     GET /_sandbox/calls     {"total": n, "calls": [{"method", "path", "status", "seconds"}...]}, oldest first
     DELETE /_sandbox/calls
@@ -81,7 +81,7 @@ class Fault:
 class Held:
     """A request that waits to be released; what it waits for tells whether it is dropped."""
 
-    kind: FaultKind
+    fault: Fault
     method: str
     path: str
     released: asyncio.Future[bool]
@@ -147,19 +147,19 @@ class Switchboard:
             await asyncio.sleep(fault.seconds)
             return await handler(request)
         if fault.kind in (FaultKind.CUT, FaultKind.HOLD):
-            dropped = fault.kind is FaultKind.CUT or await self._hold(fault.kind, request)
+            dropped = fault.kind is FaultKind.CUT or await self._hold(fault, request)
             return _cut(request) if dropped else await handler(request)
         await request.read()
         # The work goes on even when the caller has hung up by then.
         done = await asyncio.shield(asyncio.ensure_future(_settled(handler, request)))
         if fault.kind is FaultKind.HOLD_AFTER:
-            return _cut(request) if await self._hold(fault.kind, request) else done
+            return _cut(request) if await self._hold(fault, request) else done
         return _cut(request) if fault.kind is FaultKind.LOST_REPLY else fault.response()
 
-    async def _hold(self, kind: FaultKind, request: web.Request) -> bool:
+    async def _hold(self, fault: Fault, request: web.Request) -> bool:
         """Waits for the release; True where the request is to be dropped. Read first: its caller may be gone then."""
         await request.read()
-        held = Held(kind, request.method, request.path_qs, asyncio.get_running_loop().create_future())
+        held = Held(fault, request.method, request.path_qs, asyncio.get_running_loop().create_future())
         self.held.append(held)
         try:
             return await held.released
@@ -167,7 +167,10 @@ class Switchboard:
             self.held.remove(held)
 
     async def _held(self, _: web.Request) -> web.Response:
-        shown = [{"kind": each.kind, "method": each.method, "path": each.path} for each in self.held]
+        shown = [
+            {"kind": each.fault.kind, "asks": each.fault.asks, "method": each.method, "path": each.path}
+            for each in self.held
+        ]
         return web.json_response({"held": shown})
 
     async def _release(self, request: web.Request) -> web.Response:
