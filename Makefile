@@ -15,7 +15,7 @@ demo: install ## sandbox and product together, connected, with data: opens on a 
 	$(BIN)/ml-connector demo
 
 test: check ## everything: checks, unit, conformance, acceptance, crash and scale-out tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 check: lint types imports ## format, lint, strict types, import rules
 
