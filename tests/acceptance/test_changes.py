@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from acceptance.product import Product, Said, connection, connections, query
@@ -254,20 +255,20 @@ def test_a_held_invoice_can_be_replayed_once_its_cause_is_gone(small: Small) -> 
 
 
 def test_what_has_not_changed_is_sent_again_only_when_touched(small: Small) -> None:
-    assert small.run("vendors").code == 0
+    assert small.run("payment-terms", "vendors").code == 0
     before = small.systems.held_in_basware("vendors", small.code)
     small.systems.forget_calls()
     again = small.run("vendors")
     assert (again.code, again.flow("vendors")["sent"]) == (0, 0)
     assert not [path for method, path in small.systems.calls() if method == "POST"]
     touched = small.run("vendors", "--touch")
-    assert (touched.code, touched.flow("vendors")["sent"]) == (0, VENDORS)
+    assert (touched.code, touched.flow("vendors")["sent"]) == (0, len(before))
     assert [path for method, path in small.systems.calls() if method == "POST"]
     assert len(small.systems.held_in_basware("vendors", small.code)) == len(before)
 
 
 def test_a_vendor_that_is_blocked_or_deleted_is_switched_off(small: Small) -> None:
-    assert small.run("vendors").code == 0
+    assert small.run("payment-terms", "vendors").code == 0
     company = company_of(small.code, small.systems.today, vendors=VENDORS, invoices=0)
     blocked, deleted, *_ = [each.number for each in company.vendors if not each.blocked]
     before = _active(small)
@@ -280,7 +281,7 @@ def test_a_vendor_that_is_blocked_or_deleted_is_switched_off(small: Small) -> No
 
 
 def test_a_mass_deactivation_stops_and_asks(small: Small) -> None:
-    assert small.run("vendors").code == 0
+    assert small.run("payment-terms", "vendors").code == 0
     before = _active(small)
     company = company_of(small.code, small.systems.today, vendors=VENDORS, invoices=0)
     leaving = [each.number for each in company.vendors if not each.blocked][:8]
@@ -320,23 +321,21 @@ def test_reconcile_agrees_until_somebody_cancels_a_bill(small: Small) -> None:
     assert [each["invoice_number"] for each in said.json["differences"]] == [bill["vendorInvoiceNumber"]]
 
 
-@pytest.mark.parametrize(
-    "tampering",
-    [
-        "UPDATE trail SET summary = 'Nothing happened.' WHERE connection_id = %s AND seq = 2",
-        "DELETE FROM trail WHERE connection_id = %s AND seq = 2",
-        "DELETE FROM trail WHERE connection_id = %s AND seq = (SELECT max(seq) FROM trail t"
-        " WHERE t.connection_id = trail.connection_id)",
-    ],
-    ids=["altered", "removed", "tail-cut-off"],
+TAMPERINGS = (
+    "UPDATE trail SET summary = 'Nothing happened.' WHERE connection_id = %s AND seq = 2",
+    "DELETE FROM trail WHERE connection_id = %s AND seq = 2",
+    "DELETE FROM trail WHERE connection_id = %s AND seq = (SELECT max(seq) FROM trail t"
+    " WHERE t.connection_id = trail.connection_id)",
 )
-def test_verify_finds_what_somebody_did_to_the_trail(small: Small, tampering: str) -> None:
+
+
+def test_verify_finds_what_somebody_did_to_the_trail(small: Small) -> None:
     small.approve(1)
     assert small.run("invoices").code == 0
     url = small.product.database_url or ""
     query(url, "CREATE TABLE kept AS SELECT * FROM trail WHERE connection_id = %s", small.name)
-    try:
-        with pytest.raises(Exception, match="append"):
+    for tampering in TAMPERINGS:
+        with pytest.raises(psycopg.Error, match="append"):
             query(url, tampering, small.name)
         _past_the_trigger(url, tampering, small.name)
         said = small.product.run("verify", "--json")
@@ -344,16 +343,12 @@ def test_verify_finds_what_somebody_did_to_the_trail(small: Small, tampering: st
         broken = [each for each in said.json["chains"] if not each["ok"]]
         assert [each["connection"] for each in broken] == [small.name]
         assert broken[0]["fault"].endswith(".")
-    finally:
         _past_the_trigger(url, "DELETE FROM trail WHERE connection_id = %s", small.name)
         query(url, "INSERT INTO trail SELECT * FROM kept")
-        query(url, "DROP TABLE kept")
     assert small.product.well("verify", "--json").json["ok"]
 
 
 def _past_the_trigger(url: str, sql: str, *values: str) -> None:
-    import psycopg
-
     with psycopg.connect(url, autocommit=True) as database:
         database.execute("SET session_replication_role = replica")
         database.execute(sql, values)  # pyright: ignore[reportArgumentType, reportCallIssue]
@@ -426,7 +421,7 @@ def test_a_wrong_set_up_is_said_in_words(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("run", "acme-2OO1"), "acme-2001"),
+        (("run", "acme2001"), "acme-2001"),
         (("run", "acme-2001", "vendor"), "vendors"),
         (("invoices", "--status", "hold"), "held"),
         (("replay",), "--held"),
@@ -452,9 +447,9 @@ def test_a_fault_in_the_file_is_told_with_its_line_and_key(household: Household,
     line = next(number for number, each in enumerate(text.splitlines(), 1) if "companyid" in each)
     said = household.product.run("apply", str(file), "--json")
     assert said.code == 2
-    (fault,) = said.json["faults"]
-    assert (fault["line"], fault["key"].rsplit(".", 1)[-1]) == (line, "companyid")
-    assert "company_id" in fault["message"]
+    faults = {each["key"].rsplit(".", 1)[-1]: each for each in said.json["faults"]}
+    assert faults["companyid"]["line"] == line
+    assert "company_id" in faults["companyid"]["message"]
     assert f"faulty.yaml:{line}:" in said.err
 
 

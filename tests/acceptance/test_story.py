@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -39,6 +39,7 @@ REASONS = {
     "posted-by-somebody-else": "possible duplicate",
     "twice-second": "possible duplicate",
 }
+COUNTS = ("read", "sent", "unchanged", "posted", "held", "rejected", "failed")
 HELD = {"rate missing", "possible duplicate"}
 
 
@@ -80,7 +81,7 @@ def joined(
     systems: Simulated,
     new_database: Callable[[], str],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Joined]:
+) -> Joined:
     """Initialised, applied and run once, on the embedded PostgreSQL and on one given by its address."""
     systems.reset()
     home = tmp_path_factory.mktemp(request.param) / "home"
@@ -88,7 +89,7 @@ def joined(
     product.well("init")
     applied = product.apply(connections(systems, ["1000"]), "--json")
     first = product.run("run", "acme-1000", "--json")
-    yield Joined(product, systems, company_of("1000", systems.today), applied, first)
+    return Joined(product, systems, company_of("1000", systems.today), applied, first)
 
 
 def expected(invoice: Invoice) -> tuple[str, str | None]:
