@@ -139,7 +139,12 @@ async def working(process: Process, connection: str) -> AsyncGenerator[None]:
     block = asyncio.current_task()
     assert block is not None
     task = asyncio.create_task(_work(process, connection, over), name=f"work {connection}")
-    task.add_done_callback(lambda done: block.cancel() if _broke(done) else None)
+
+    def interrupt(done: asyncio.Task[None]) -> None:
+        if _broke(done):
+            block.cancel()
+
+    task.add_done_callback(interrupt)
     try:
         yield
     except asyncio.CancelledError:
@@ -148,6 +153,7 @@ async def working(process: Process, connection: str) -> AsyncGenerator[None]:
             task.result()
         raise
     finally:
+        task.remove_done_callback(interrupt)
         over.set()
         process.put_down(connection)
         await asyncio.gather(task, return_exceptions=True)

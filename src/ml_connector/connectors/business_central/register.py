@@ -1,4 +1,4 @@
-"""What is posted in a period, for reconciling (BC dossier 8.1: posted documents stand beside the drafts)."""
+"""What is posted in a period, for reconciling (BC dossier 8.1, 8.6: drafts and posted documents are one list)."""
 
 from __future__ import annotations
 
