@@ -245,6 +245,8 @@ class Process:
         try:
             worked = await self.work_now(connection)
         except LeaseLost:
+            # To another, or to nobody: where the session that held it broke, nobody else may know of the work.
+            await self._again(connection, seconds=1)
             return
         except asyncio.CancelledError:
             # It took too long to be put down: whoever comes next goes on at once.
