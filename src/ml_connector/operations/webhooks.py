@@ -134,7 +134,7 @@ async def wake_unsubscribed(process: Process) -> None:
     if process.settings.public_url is None:
         return
     await process.database.execute(
-        """UPDATE connection c SET next_due = least(next_due, :now)
+        """UPDATE connection c SET next_due = least(c.next_due, :now)
         FROM schedule s LEFT JOIN mark m ON m.connection_id = s.connection_id AND m.flow = 'subscription'
         WHERE s.connection_id = c.id AND s.flow = 'invoices' AND s.enabled AND s.webhook AND c.enabled
             AND (m.flow IS NULL OR m.value IS NOT NULL)""",
