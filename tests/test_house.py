@@ -17,7 +17,9 @@ SHARED = [
     if not re.match(r"(connectors/[a-z_]+/|sandbox/|cli/demo)", path.relative_to(SOURCE).as_posix())
 ]
 """All but the connectors' own folders, the sandbox, and the demo, which connects the simulated pair."""
-LEDGERS = re.compile(r"business.?central|dynamics|acumatica|epicor|kinetic|sap.?business|visma|Microsoft\.NAV", re.IGNORECASE)
+LEDGERS = re.compile(
+    r"business.?central|dynamics|acumatica|epicor|kinetic|sap.?business|visma|Microsoft\.NAV", re.IGNORECASE
+)
 
 
 @pytest.mark.parametrize("path", SHARED, ids=lambda path: path.relative_to(SOURCE).as_posix())
