@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CONNECTION: Final = "acme-bc"
 _ADDRESSES: Final = 2
+_FILE: Final = "demo.yaml"
 _BC_OFFSET: Final = 20
 _LEFT_OUT: Final = ("database_url", "key", "key_file")
 
@@ -76,6 +77,9 @@ def demo(*, port: int = 8080, port_base: int = 9100, home: Path = Path(".demo"),
 
 
 async def _demo(output: Output, *, port: int, port_base: int, home: Path, once: bool) -> int:
+    if home.is_dir() and any(home.iterdir()) and not (home / _FILE).exists():
+        # The demo begins by forgetting its connection: never in a home that somebody works with.
+        raise Unlucky(f"{home} is no home of a demo. Name a new directory with --home, or leave it out.")
     stop = stop_on_signals()
     for name in _LEFT_OUT:
         # The demo keeps to its own home, whatever else is set up on this machine.
@@ -97,6 +101,8 @@ async def _connected(output: Output, stop: asyncio.Event, home: Path, *, port: i
     from ml_connector.engine.process import Process
     from ml_connector.operations.setting_up import initialise
 
+    home.mkdir(parents=True, exist_ok=True)
+    (home / _FILE).write_text(DEMO_FILE, encoding="utf-8")
     settings = read_settings(home=home, public_url=f"http://127.0.0.1:{port}")
     output.text(f"Preparing the database in {home}…")
     await initialise(settings)
@@ -117,8 +123,7 @@ async def _connect(process: Process, output: Output, home: Path, *, base: int) -
     from ml_connector.operations.configuration import read_configuration
     from ml_connector.operations.setting_up import apply_configuration, forget_connection
 
-    file = home / "demo.yaml"
-    file.write_text(DEMO_FILE, encoding="utf-8")
+    file = home / _FILE
     # The simulated systems begin anew each time, so the connection has to as well.
     await forget_connection(process, CONNECTION)
     configuration = read_configuration(file, environment={**os.environ, **_values(base)})
