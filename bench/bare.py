@@ -168,7 +168,8 @@ class Bare:
             number = posted[1]["body"]["number"]
             response = {
                 "externalCode": str(uuid.uuid4()), "sourceSystem": "bare", "responseMessage": f"Posted as {number}.",
-                "success": True, "paymentBlock": False, "voucherNumber1": number, "transferDate": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+                "success": True, "paymentBlock": False, "voucherNumber1": number,
+                "transferDate": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
             }  # fmt: skip
             await self.post(f"/v1/accountingDocuments/{document['invoiceId']}/transferResponses", response)
 
