@@ -144,7 +144,15 @@ CASES = [
     ("0 2 * * *", "0 2 30 2 *", 16, "flows.vendors.cron", "cron"),
     ("Europe/Helsinki", "Europe/Helsinky", 16, "flows.vendors.timezone", "Did you mean Europe/Helsinki?"),
     ("Europe/Helsinki}", "UTC, every: 5m}", 16, "flows.vendors", "either `every` or `cron`"),
-    ("Europe/Helsinki}", "UTC, webhook: true}", 16, "flows.vendors.webhook", "no such key"),
+    ("Europe/Helsinki}", "UTC, webhook: 1}", 16, "flows.vendors.webhook", "true or false"),
+    ("Europe/Helsinki}", "UTC, webhok: true}", 16, "flows.vendors.webhok", "Did you mean webhook?"),
+    (
+        "enabled: false",
+        "webhook: true",
+        18,
+        "flows.purchase-orders.webhook",
+        "accounts, payment-terms, vendors, payments.",
+    ),
     ("every: 10m", "every: 10 m", 17, "flows.invoices.every", "a unit"),
     ("every: 10m", "every: 600", 17, "flows.invoices.every", "a unit"),
     ("every: 10m", "every: 0m", 17, "flows.invoices.every", "a unit"),
@@ -175,6 +183,15 @@ def test_a_fault_is_told_with_line_and_key(
     assert old in text
     found = [each for each in faults(parse, text.replace(old, new, 1)) if each[1] == f"{AT}.{key}"]
     assert [(fault[0], words in fault[2]) for fault in found] == [(line, True)], found
+
+
+def test_the_ledgers_announcements_start_a_flow_only_where_the_file_says_so(parse: Parse, text: str) -> None:
+    said = text.replace("Europe/Helsinki}", "Europe/Helsinki, webhook: true}").replace(
+        "enabled: false", "webhook: false"
+    )
+    flows = parse(said).connections[0].flows
+    assert {flow for flow, schedule in flows.items() if schedule.webhook} == {Flow.VENDORS, Flow.INVOICES}
+    assert {flow for flow, schedule in parse().connections[0].flows.items() if schedule.webhook} == {Flow.INVOICES}
 
 
 def test_an_unknown_system_does_not_hide_other_faults(parse: Parse, text: str) -> None:
@@ -237,5 +254,11 @@ def test_the_schema_takes_the_file_and_refuses_what_is_wrong(text: str) -> None:
     described = schema()
     check = jsonschema_rs.Draft202012Validator(described)
     assert check.is_valid(yaml.safe_load(text))
-    for old, new in [("region: eu", "region: xx"), ("every: 10m", "every: 10"), ("tenant_id:", "tenantid:")]:
+    assert check.is_valid(yaml.safe_load(text.replace("Europe/Helsinki}", "UTC, webhook: true}")))
+    for old, new in [
+        ("enabled: false", "webhook: true"),
+        ("region: eu", "region: xx"),
+        ("every: 10m", "every: 10"),
+        ("tenant_id:", "tenantid:"),
+    ]:
         assert not check.is_valid(yaml.safe_load(text.replace(old, new))), new

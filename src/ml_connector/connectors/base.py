@@ -125,6 +125,8 @@ class LedgerCapabilities:
     find_batch: int = 20
     """Bills that one look can cover."""
     parallel_documents: int = 4
+    announces: frozenset[Flow] = frozenset()
+    """Flows whose changes it tells of by calling us; the others are only polled. Never the invoices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,15 @@ class Ledger(Protocol):
         """How far bills are paid, for those that changed since the mark.
 
         `ours` tells which of some bill ids are of this connection (id to number): no others need be looked into.
+        """
+        ...
+
+    async def subscribe_changes(self, flows: frozenset[Flow], *, url: str, secret: str, now: datetime) -> None:
+        """Sees to it that changes in these flows, and in no others, are told to `url`; the receiver must be running.
+
+        Idempotent: makes what is missing, renews long before it ends, removes what is no longer wanted. Changes
+        carry `secret`. What others subscribed to is left alone. Flows outside `capabilities.announces` are passed
+        over. Raises where something of it failed, after having tried the rest.
         """
         ...
 
@@ -471,6 +482,26 @@ class WebhookVerifier(Protocol):
         ...
 
 
+class Announcements(Protocol):
+    """Reads a ledger's calls that something changed. Pure: nothing is looked up."""
+
+    @property
+    def body_limit(self) -> int:
+        """Bytes that one call may have at most."""
+        ...
+
+    def answer_handshake(self, query: str) -> str | None:
+        """The text to answer with, and 200, where the call only asks whether we listen; None for any other."""
+        ...
+
+    def parse(self, body: bytes, *, secret: str) -> frozenset[Flow]:
+        """The flows in which something changed; none where it does not carry the secret.
+
+        Raises ValueError with a sentence where the body cannot be read.
+        """
+        ...
+
+
 # ------------------------------------------------------------------ what a folder exports
 
 
@@ -481,6 +512,8 @@ class LedgerConnector:
     manifest: Manifest
     capabilities: LedgerCapabilities
     open: Callable[[Side, Clock, Guard | None], Ledger]
+    announcements: Announcements | None = None
+    """Set where `capabilities.announces` names any flow."""
 
 
 @dataclass(frozen=True, slots=True)

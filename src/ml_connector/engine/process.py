@@ -12,6 +12,7 @@ from typing import Any, Final
 import procrastinate
 import psycopg
 import structlog
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from ml_connector.connectors.base import Clock
@@ -127,7 +128,10 @@ class Process:
     async def _work(self, lease: Lease) -> None:
         sides, guard = await self._sides_for(lease)
         guard.lease = lease
-        shift = Shift(self._workplace(lease, sides), receiver=self._receiver, webhook_token=sides.webhook_token)
+        shift = Shift(
+            self._workplace(lease, sides), receiver=self._receiver, webhook_token=sides.webhook_token,
+            system=sides.system, announced=sides.announced,
+        )  # fmt: skip
         self._shifts[lease.connection] = shift
         if self._stop is not None and self._stop.is_set():
             shift.close()
@@ -243,7 +247,10 @@ class Process:
     async def _job(self, connection: str) -> None:
         """The job of the queue: a slice of work on one connection."""
         try:
-            worked = await self.work_now(connection)
+            if await self.work_now(connection):
+                await self._defer_if_due(connection)
+            else:
+                await self._again(connection, seconds=1)
         except LeaseLost:
             # To another, or to nobody: where the session that held it broke, nobody else may know of the work.
             await self._again(connection, seconds=1)
@@ -261,24 +268,30 @@ class Process:
             log.exception("The work on a connection broke off.", connection=connection)
             await self._again(connection, seconds=10)
             return
-        if not worked:
-            await self._again(connection, seconds=1)
-        elif await self._is_due(connection):
-            async with self.database.transaction() as transaction:
-                await defer_work(transaction, connection)
 
     async def _again(self, connection: str, *, seconds: int) -> None:
-        await self.database.execute(
-            "UPDATE connection SET next_due = least(next_due, now() + make_interval(secs => :s)) WHERE id = :c",
-            c=connection, s=seconds,
-        )  # fmt: skip
+        """Has the connection looked at again. A database that is away is waited for: nobody else would do it."""
+        while True:
+            try:
+                await self.database.execute(
+                    "UPDATE connection SET next_due = least(next_due, now() + make_interval(secs => :s)) WHERE id = :c",
+                    c=connection, s=seconds,
+                )  # fmt: skip
+            except OperationalError:
+                if self._stop is not None and self._stop.is_set():
+                    return  # the job stays behind as one in hand: whoever sweeps finds it
+                await asyncio.sleep(SERVE_AGAIN_AFTER)
+            else:
+                return
 
-    async def _is_due(self, connection: str) -> bool:
-        row = await self.database.fetch_one(
-            "UPDATE connection SET next_due = NULL WHERE id = :c AND next_due <= :now RETURNING id",
-            c=connection, now=self.clock(),
-        )  # fmt: skip
-        return row is not None
+    async def _defer_if_due(self, connection: str) -> None:
+        async with self.database.transaction() as transaction:
+            due = await transaction.execute(
+                text("UPDATE connection SET next_due = NULL WHERE id = :c AND next_due <= :now RETURNING id"),
+                {"c": connection, "now": self.clock()},
+            )
+            if due.first() is not None:
+                await defer_work(transaction, connection)
 
 
 def _words(error: BaseException) -> str:

@@ -30,7 +30,7 @@ class FlowSchedule:
     cron: str | None = None
     timezone: str = "UTC"
     webhook: bool = False
-    """Whether notifications of the payables system start it too."""
+    """Whether notifications start it too: of the payables system for invoices, of the ledger for all else."""
 
     def next_after(self, moment: datetime) -> datetime | None:
         """The next time it is due after `moment`, in UTC; None where it is switched off."""
@@ -77,7 +77,7 @@ def schedule_settings(schedule: FlowSchedule, flow: Flow) -> dict[str, Any]:
         settings |= {"cron": schedule.cron, "timezone": schedule.timezone}
     elif schedule.every is not None:
         settings["every"] = duration(schedule.every)
-    if flow is Flow.INVOICES:
+    if flow is Flow.INVOICES or schedule.webhook:
         settings["webhook"] = schedule.webhook
     return settings
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ml_connector.connectors.base import NotificationKind
 from ml_connector.connectors.errors import ConnectorError
-from ml_connector.engine.subscription import Receiver, keep_subscribed, pass_on
+from ml_connector.engine.subscription import Receiver, keep_announced, keep_subscribed, pass_on
 from ml_connector.flows.circuit import Circuits
 from ml_connector.flows.files import FileFlow
 from ml_connector.flows.intake import take_in
@@ -64,6 +64,9 @@ class Shift:
     receiver: Receiver | None = None
     """Set in a process that also receives notifications."""
     webhook_token: str | None = field(default=None, repr=False)
+    system: str = ""
+    announced: frozenset[Flow] = frozenset()
+    """Flows that the ledger's own notifications are to start."""
 
     def __post_init__(self) -> None:
         self.circuits = Circuits(self.place)
@@ -75,6 +78,7 @@ class Shift:
         await self.circuits.load()
         if self.receiver is not None and self.circuits.opens_at() is None:
             await keep_subscribed(self.place, self.receiver, token=self.webhook_token)
+            await keep_announced(self.place, self.receiver, system=self.system, flows=self.announced)
         try:
             async with asyncio.TaskGroup() as lanes:
                 lanes.create_task(self._invoice_lane())

@@ -36,6 +36,10 @@ class ConnectionSettings:
     ledger: Side
     flows: Mapping[Flow, FlowSchedule]
 
+    def announced_among(self, able: frozenset[Flow]) -> frozenset[Flow]:
+        """Of the flows that a ledger is able to announce, those whose announcements are wanted."""
+        return frozenset(flow for flow, each in self.flows.items() if flow in able and each.enabled and each.webhook)
+
 
 @dataclass(frozen=True, slots=True)
 class Sides:
@@ -50,6 +54,10 @@ class Sides:
     redacted: frozenset[str]
     webhook_token: str | None = field(default=None, repr=False)
     """What notifications are signed with; None where none is set."""
+    system: str = ""
+    """The ledger's id."""
+    announced: frozenset[Flow] = frozenset()
+    """Flows that the ledger's own notifications are to start."""
 
     async def close(self) -> None:
         """Lets go of sessions and pooled connections."""
@@ -110,6 +118,8 @@ def open_sides(settings: ConnectionSettings, *, clock: Clock, guard: Guard | Non
         mapping=settings.ledger.mapping,
         redacted=ledger.manifest.redacted | payables.manifest.redacted,
         webhook_token=settings.payables.secrets.get("webhook_token"),
+        system=settings.system,
+        announced=settings.announced_among(ledger.capabilities.announces),
     )
 
 

@@ -1,7 +1,8 @@
-"""The subscription to notifications, kept alive, and the way a notification takes to its connection.
+"""The subscriptions to notifications, kept alive, and the way a notification takes to its connection.
 
 The payables system keeps one subscription a kind for a whole tenant. Connections of one tenant therefore share the
 address of the first of them, and what is for another company is passed on to the connection of that company.
+A ledger keeps them company by company: each connection has its own.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from ml_connector.connectors import registry
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.engine.runs import defer_work
 from ml_connector.flows.workplace import Workplace
+from ml_connector.records.flow import Flow
+from ml_connector.store.trail import Scribe
 
 log = structlog.get_logger(__name__)
 
 RENEW_EVERY: Final = timedelta(hours=12)
 TRY_AGAIN: Final = timedelta(minutes=10)
 _MARK: Final = "subscription"
+_CHANGES: Final = "changes"
+"""The mark of a ledger's subscriptions: there for as long as there may be any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +39,55 @@ class Receiver:
 
 async def keep_subscribed(place: Workplace, receiver: Receiver, *, token: str | None) -> None:
     """Sees to it twice a day that notifications come. A failure is told and tried again; polls go on meanwhile."""
-    if token is None or not place.payables.capabilities.notifies or not await _is_due(place):
+    if token is None or not place.payables.capabilities.notifies or not await _is_due(place, _MARK):
         return
     if not await _is_first_of_tenant(place):
         return
-    address = f"{receiver.public_url.rstrip('/')}/webhooks/{registry.payables().manifest.id}/{place.connection}"
+    address = _address(receiver, registry.payables().manifest.id, place)
     try:
         await place.payables.subscribe(url=address, token=token)
-        await _note(place, None)
+        await _note(place, _MARK, None)
     except ConnectorError as error:
         log.warning(
             "Notifications could not be subscribed to; the poll goes on.", connection=place.connection, error=str(error)
         )
-        await _note(place, str(error))
+        await _note(place, _MARK, str(error))
+
+
+async def keep_announced(place: Workplace, receiver: Receiver, *, system: str, flows: frozenset[Flow]) -> None:
+    """Sees to it twice a day that the ledger tells of changes in these flows, and in no others any more.
+
+    A failure is told and tried again; the flows run by their schedules whatever comes of it.
+    """
+    if not place.ledger.capabilities.announces or not await _is_due(place, _CHANGES, or_missing=bool(flows)):
+        return
+    address = _address(receiver, system, place)
+    secret = change_secret(place.scribe, place.connection)
+    # From here on there may be subscriptions, whatever becomes of this process.
+    await _note(place, _CHANGES, "The ledger was asked to tell of changes; it has not answered yet.")
+    try:
+        await place.ledger.subscribe_changes(flows, url=address, secret=secret, now=place.clock())
+    except ConnectorError as error:
+        log.warning(
+            "The ledger does not tell of changes; the schedules go on.", connection=place.connection, error=str(error)
+        )
+        await _note(place, _CHANGES, str(error))
+        return
+    if flows:
+        await _note(place, _CHANGES, None)
+    else:
+        await place.database.execute(
+            "DELETE FROM mark WHERE connection_id = :c AND flow = :f", c=place.connection, f=_CHANGES
+        )
+
+
+def change_secret(scribe: Scribe, connection: str) -> str:
+    """What a ledger's notifications of changes for that connection carry. Never configured, never stored."""
+    return scribe.derived_secret("change notifications", connection)
+
+
+def _address(receiver: Receiver, system: str, place: Workplace) -> str:
+    return f"{receiver.public_url.rstrip('/')}/webhooks/{system}/{place.connection}"
 
 
 async def pass_on(place: Workplace, *, company: str, task_id: str, kind: str, subject: str) -> None:
@@ -76,13 +117,13 @@ async def pass_on(place: Workplace, *, company: str, task_id: str, kind: str, su
         await defer_work(transaction, row.id)
 
 
-async def _is_due(place: Workplace) -> bool:
+async def _is_due(place: Workplace, mark: str, *, or_missing: bool = True) -> bool:
     row = await place.database.fetch_one(
         "SELECT value, swept_at, updated_at FROM mark WHERE connection_id = :c AND flow = :f",
-        c=place.connection, f=_MARK,
+        c=place.connection, f=mark,
     )  # fmt: skip
     if row is None:
-        return True
+        return or_missing
     wait = RENEW_EVERY if row["value"] is None else TRY_AGAIN
     changed = await place.database.fetch_one(
         "SELECT 1 AS yes FROM connection WHERE id = :c AND updated_at > :at", c=place.connection, at=row["updated_at"]
@@ -103,9 +144,9 @@ async def _is_first_of_tenant(place: Workplace) -> bool:
     return row is not None and row["first"] == place.connection
 
 
-async def _note(place: Workplace, failure: str | None) -> None:
+async def _note(place: Workplace, mark: str, failure: str | None) -> None:
     await place.database.execute(
         """INSERT INTO mark (connection_id, flow, value, updated_at) VALUES (:c, :f, :v, :now)
         ON CONFLICT (connection_id, flow) DO UPDATE SET value = :v, updated_at = :now""",
-        c=place.connection, f=_MARK, v=failure, now=place.clock(),
+        c=place.connection, f=mark, v=failure, now=place.clock(),
     )  # fmt: skip

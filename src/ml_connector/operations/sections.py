@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Final, Literal
@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from ml_connector.connectors import registry
-from ml_connector.connectors.base import FormField, Manifest, MappingRules
+from ml_connector.connectors.base import FormField, LedgerConnector, Manifest, MappingRules
 from ml_connector.engine import schedules
 from ml_connector.operations.faults import nearest
 from ml_connector.records.flow import Flow
@@ -114,6 +114,14 @@ class InvoicesSection(FlowSection):
     webhook: bool | None = Field(None, description="Whether notifications start the flow too; true if left out.")
 
 
+class AnnouncedSection(FlowSection):
+    """When a flow runs whose changes the ERP announces."""
+
+    webhook: bool | None = Field(
+        None, description="Whether the ERP's notifications of changes start the flow too; false if left out."
+    )
+
+
 class DimensionSection(Section):
     """Which coding field carries which dimension of the ERP."""
 
@@ -151,13 +159,17 @@ def connection_model(system: str) -> type[Section]:
     """The model of a connection to that ERP. Raises `UnknownSystem`."""
     ledger, payables = registry.ledger(system), registry.payables()
     title = "".join(word.capitalize() for word in system.split("-"))
+    polled = _polled_section(title, ledger)
     system_key: dict[str, tuple[Any, Any]] = {
         "system": (Literal[system], Field(title="System", description=ledger.manifest.name))
     }
     return _connection(
         title,
         erp=side_model(f"{title}Erp", with_addresses(ledger.manifest), system_key),
-        flows=schedules.flows_of(ledger.capabilities, payables.capabilities),
+        flows={
+            flow: AnnouncedSection if flow in ledger.capabilities.announces else polled
+            for flow in schedules.flows_of(ledger.capabilities, payables.capabilities)
+        },
     )
 
 
@@ -169,7 +181,7 @@ def any_connection_model() -> type[Section]:
         raise ValueError(f"There is no such system. {nearest(system, registry.ledger_ids())}")
 
     erp = create_model("AnyErp", __config__=ConfigDict(extra="allow"), system=Annotated[Text, AfterValidator(known)])
-    return _connection("Any", erp=erp, flows=tuple(Flow))
+    return _connection("Any", erp=erp, flows=dict.fromkeys(Flow, AnnouncedSection))
 
 
 def file_model() -> type[BaseModel]:
@@ -202,7 +214,7 @@ def alternatives(fields: Iterable[FormField]) -> list[tuple[str, str]]:
     return [(f"{stem}_id", f"{stem}_name") for stem in stems if f"{stem}_name" in names]
 
 
-def _connection(title: str, *, erp: type[BaseModel], flows: Iterable[Flow]) -> type[Section]:
+def _connection(title: str, *, erp: type[BaseModel], flows: Mapping[Flow, type[FlowSection]]) -> type[Section]:
     members: dict[str, Any] = {
         "company": (Text, Field(description="The company's code in the invoice system, in quotes.")),
         "basware": (_payables_model(), ...),
@@ -218,15 +230,32 @@ def _payables_model() -> type[Section]:
     return side_model("Payables", registry.payables().manifest.fields)
 
 
-def _flows_model(title: str, flows: Iterable[Flow]) -> type[Section]:
+def _flows_model(title: str, flows: Mapping[Flow, type[FlowSection]]) -> type[Section]:
     members: dict[str, Any] = {
         flow.name.lower(): (
-            (InvoicesSection if flow is Flow.INVOICES else FlowSection) | None,
+            (InvoicesSection if flow is Flow.INVOICES else section) | None,
             Field(None, alias=flow.value),
         )
-        for flow in flows
+        for flow, section in flows.items()
     }
     return create_model(title, __base__=Section, **members)
+
+
+def _polled_section(title: str, ledger: LedgerConnector) -> type[FlowSection]:
+    """The section of a flow whose changes that ERP does not announce: it can only be told not to wait for them."""
+    able = ", ".join(flow for flow in Flow if flow in ledger.capabilities.announces)
+
+    def refuse(webhook: bool | None) -> bool | None:
+        if webhook:
+            raise ValueError(
+                f"{ledger.manifest.name} does not announce changes of these: the flow runs by its schedule. "
+                + (f"`webhook` is for invoices, {able}." if able else "`webhook` is for invoices.")
+            )
+        return webhook
+
+    schema = WithJsonSchema({"enum": [False, None]})
+    webhook = Annotated[bool | None, AfterValidator(refuse), schema]
+    return create_model(f"{title}PolledFlow", __base__=FlowSection, webhook=(webhook, None))
 
 
 def _member(form: FormField) -> tuple[Any, Any]:

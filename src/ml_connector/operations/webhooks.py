@@ -1,4 +1,7 @@
-"""Notifications of the payables system: checked on their raw bytes, kept once, turned into work."""
+"""Notifications of the payables system: checked on their raw bytes, kept once, turned into work.
+
+Those of the ledgers stand in announcements.py.
+"""
 
 from __future__ import annotations
 
@@ -135,8 +138,9 @@ async def wake_unsubscribed(process: Process) -> None:
         return
     await process.database.execute(
         """UPDATE connection c SET next_due = least(c.next_due, :now)
-        FROM schedule s LEFT JOIN mark m ON m.connection_id = s.connection_id AND m.flow = 'subscription'
-        WHERE s.connection_id = c.id AND s.flow = 'invoices' AND s.enabled AND s.webhook AND c.enabled
+        FROM schedule s LEFT JOIN mark m ON m.connection_id = s.connection_id
+            AND m.flow = CASE s.flow WHEN 'invoices' THEN 'subscription' ELSE 'changes' END
+        WHERE s.connection_id = c.id AND s.enabled AND s.webhook AND c.enabled
             AND (m.flow IS NULL OR m.value IS NOT NULL)""",
         now=process.clock(),
     )

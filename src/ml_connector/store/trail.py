@@ -110,6 +110,11 @@ class Scribe:
         """The same scribe, leaving out further names."""
         return Scribe(self._key, {*self._names, *redacted})
 
+    def derived_secret(self, purpose: str, connection: str) -> str:
+        """A secret for another purpose, in hex: lasting, one for each connection, betraying nothing of the key."""
+        own_key = hmac.digest(self._key, b"secrets", "sha256")
+        return hmac.digest(own_key, f"{purpose}\0{connection}".encode(), "sha256").hex()
+
     def values(self, connection: str, entries: Sequence[Entry], *, epoch: int | None, at: datetime) -> dict[str, Any]:
         """The values of `APPEND`."""
         details = [_canonical(entry.detail) for entry in entries]

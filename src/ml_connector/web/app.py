@@ -8,6 +8,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from ml_connector.engine.process import Process
+from ml_connector.operations.announcements import AnnouncementDesk
 from ml_connector.operations.webhooks import WebhookDesk
 from ml_connector.web import api, health, page, webhooks
 from ml_connector.web.frame import Frame
@@ -30,6 +31,7 @@ def create_app(process: Process, *, stopping: asyncio.Event | None = None) -> Fa
     app.state.counted = counted
     app.state.stopping = stopping or asyncio.Event()
     app.state.desk = WebhookDesk(process)
+    app.state.announcements = AnnouncementDesk(process)
     for each in (webhooks.router, health.router, page.router, api.router):
         app.include_router(each)
     install_problems(app)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from starlette.requests import ClientDisconnect
 
+from ml_connector.connectors.base import Announcements
+from ml_connector.operations.announcements import Heard
 from ml_connector.operations.webhooks import BODY_LIMIT, Answer
 from ml_connector.web.problems import problem
 
@@ -18,33 +21,63 @@ _REFUSED: Final = {
 }
 
 
-@router.post("/webhooks/{payables}/{connection}")
-async def take(payables: str, connection: str, request: Request) -> Response:
-    """A notification. The answer is its own content back, which is what the sender's contract describes."""
+@router.post("/webhooks/{system}/{connection}")
+async def take(system: str, connection: str, request: Request) -> Response:
+    """A notification of the payables system, or one that a ledger makes of its changes."""
+    reader: Announcements | None = request.app.state.announcements.reader(system)
+    if reader is not None and (token := reader.answer_handshake(request.url.query)) is not None:
+        return PlainTextResponse(token)
+    limit = BODY_LIMIT if reader is None else reader.body_limit
     try:
-        body = await _read(request)
+        body = await _read(request, limit)
     except ClientDisconnect:
         return Response(status_code=400)
-    counted = request.app.state.counted
     if body is None:
-        counted.notification("too large")
-        return problem(413, f"A notification has at most {BODY_LIMIT // 1024} KiB.", headers={"Connection": "close"})
+        request.app.state.counted.notification("too large")
+        return problem(413, f"A notification has at most {limit // 1024} KiB.", headers={"Connection": "close"})
+    if reader is not None:
+        return await _take_changes(system, connection, request, body)
+    return await _take_notification(system, connection, request, body)
+
+
+@router.get("/webhooks/{system}/{connection}")
+async def shake_hands(system: str, connection: str, request: Request) -> Response:
+    """A ledger's question whether we listen, where it asks by GET."""
+    del connection
+    reader: Announcements | None = request.app.state.announcements.reader(system)
+    token = None if reader is None else reader.answer_handshake(request.url.query)
+    if token is None:
+        return problem(405, "Notifications are sent by POST.", headers={"Allow": "POST"})
+    return PlainTextResponse(token)
+
+
+async def _take_notification(payables: str, connection: str, request: Request, body: bytes) -> Response:
+    """The answer is the notification's own content back, which is what the sender's contract describes."""
     answer = await request.app.state.desk.take(payables, connection, body=body, headers=request.headers)
-    counted.notification(str(answer))
+    request.app.state.counted.notification(str(answer))
     if answer is Answer.ACCEPTED:
         return Response(body, media_type="application/json")
     status, words = _REFUSED[answer]
     return problem(status, words)
 
 
-async def _read(request: Request) -> bytes | None:
+async def _take_changes(system: str, connection: str, request: Request, body: bytes) -> Response:
+    """The answer tells nothing of whether it was believed."""
+    heard = await request.app.state.announcements.take(system, connection, body=body)
+    request.app.state.counted.notification(str(heard))
+    if heard is Heard.NOT_READABLE:
+        return problem(400, "The notification cannot be read.")
+    return Response(status_code=202)
+
+
+async def _read(request: Request, limit: int) -> bytes | None:
     """The body as it was sent; None as soon as it is larger than allowed."""
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > BODY_LIMIT:
+    if declared.isdigit() and int(declared) > limit:
         return None
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > BODY_LIMIT:
+        if len(body) > limit:
             return None
     return bytes(body)

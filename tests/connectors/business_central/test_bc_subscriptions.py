@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ml_connector.connectors.business_central.announcements import ANNOUNCEMENTS
 from ml_connector.connectors.business_central.subscriptions import (
     Change,
     handshake_answer,
@@ -14,6 +15,7 @@ from ml_connector.connectors.business_central.subscriptions import (
     place_of,
     subscription_of,
 )
+from ml_connector.records.flow import Flow
 
 COMPANY = "companies(6e3f1c1a-7d0b-4c5e-9a51-0f7a2f9b1001)"
 INVOICE = "c6c8f2d0-94a1-f111-9c4f-6045bd1a0001"
@@ -28,6 +30,7 @@ INVOICE = "c6c8f2d0-94a1-f111-9c4f-6045bd1a0001"
         (f"/api/v2.0/{COMPANY}/purchaseInvoices?$filter=lastModifiedDateTime%20gt%202026", ("purchaseInvoices", "")),
         (f"/api/v2.0/{COMPANY}/vendors", ("vendors", "")),
         ("", ("", "")),
+        ("http://[", ("", "")),
     ],
 )
 def test_places(resource: str, place: tuple[str, str]) -> None:
@@ -60,10 +63,27 @@ def test_an_unknown_change_means_read_what_changed() -> None:
     assert notice.change is Change.COLLECTION
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"value": 1}', b"\xff"])
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"value": 1}', b"\xff", b"[" * 100_000])
 def test_what_is_no_notification_is_said_so(raw: bytes) -> None:
     with pytest.raises(ValueError, match="the body"):
         parse_notices(raw, secret="s")
+
+
+def test_the_flows_of_all_genuine_notices_are_told_once() -> None:
+    entries = [
+        {"clientState": state, "changeType": kind, "resource": f"/api/v2.0/{COMPANY}/{place}"}
+        for state, kind, place in [
+            ("secret", "updated", f"vendors({INVOICE})"),
+            ("secret", "collection", "vendors?$filter=lastModifiedDateTime%20gt%202026"),
+            ("secret", "deleted", f"purchaseInvoices({INVOICE})"),
+            ("secret", "updated", f"customers({INVOICE})"),
+            ("wrong", "updated", f"accounts({INVOICE})"),
+            ("\ud800", "updated", f"accounts({INVOICE})"),
+        ]
+    ]
+    told = json.dumps({"value": [*entries, 5]}).encode()
+    assert ANNOUNCEMENTS.parse(told, secret="secret") == {Flow.VENDORS, Flow.PAYMENTS}
+    assert ANNOUNCEMENTS.parse(told, secret="another") == frozenset()
 
 
 def test_handshake() -> None:

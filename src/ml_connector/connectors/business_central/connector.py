@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from ml_connector.connectors.base import (
     Clock,
@@ -14,6 +14,7 @@ from ml_connector.connectors.base import (
     PingStep,
     Side,
 )
+from ml_connector.connectors.business_central.announcements import ANNOUNCEMENTS, entities_of
 from ml_connector.connectors.business_central.attachments import Attachments
 from ml_connector.connectors.business_central.books import Books
 from ml_connector.connectors.business_central.checking import findings_of, gather_knowledge
@@ -24,6 +25,7 @@ from ml_connector.connectors.business_central.posting import Desk
 from ml_connector.connectors.business_central.reading import Reader
 from ml_connector.connectors.business_central.register import posted_bills
 from ml_connector.connectors.business_central.settlements import OurBills, SettlementReader
+from ml_connector.connectors.business_central.subscriptions import Subscriptions
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import Bill, LedgerBill, Settlement
 from ml_connector.records.master_data import MasterRecord
@@ -41,6 +43,7 @@ class BusinessCentral:
         self._desk = Desk(client, books)
         self._attachments = Attachments(client)
         self._settlements = SettlementReader(client)
+        self._subscriptions = Subscriptions(client)
 
     @property
     def name(self) -> str:
@@ -114,6 +117,10 @@ class BusinessCentral:
         """How far bills are paid, for those that changed since the mark."""
         return self._settlements.pages(since=since, ours=ours)
 
+    async def subscribe_changes(self, flows: frozenset[Flow], *, url: str, secret: str, now: datetime) -> None:
+        """Keeps the subscriptions to the entity sets of these flows, and ends our others."""
+        await self._subscriptions.keep(entities_of(flows), url=url, secret=secret, now=now)
+
 
 def open_ledger(side: Side, clock: Clock, guard: Guard | None) -> BusinessCentral:
     """A ledger for the settings of one side. Raises Refused (address wrong) where they cannot be right."""
@@ -122,4 +129,4 @@ def open_ledger(side: Side, clock: Clock, guard: Guard | None) -> BusinessCentra
     return BusinessCentral(client, dimensions=[rule.erp for rule in side.mapping.dimensions])
 
 
-CONNECTOR = LedgerConnector(manifest=MANIFEST, capabilities=CAPABILITIES, open=open_ledger)
+CONNECTOR = LedgerConnector(manifest=MANIFEST, capabilities=CAPABILITIES, open=open_ledger, announcements=ANNOUNCEMENTS)

@@ -131,4 +131,6 @@ CAPABILITIES: Final = LedgerCapabilities(
     tells_payment_details=False,
     find_batch=50,
     parallel_documents=24,
+    # Dimension values, purchase orders and tax groups are not announced (BC dossier 13.2).
+    announces=frozenset({Flow.ACCOUNTS, Flow.PAYMENT_TERMS, Flow.VENDORS, Flow.PAYMENTS}),
 )
