@@ -139,7 +139,9 @@ def connections(systems: Simulated, codes: Iterable[str], **changes: str) -> str
     return "connections:\n" + "".join(connection(systems, code, **changes) for code in codes)
 
 
-def connection(systems: Simulated, code: str, *, name: str = "", **changes: str) -> str:
+def connection(
+    systems: Simulated, code: str, *, name: str = "", basware_secret: str = "${env:BASWARE_SECRET}", **changes: str
+) -> str:
     """One connection of the file."""
     erp = {
         "system": "business-central",
@@ -159,7 +161,7 @@ def connection(systems: Simulated, code: str, *, name: str = "", **changes: str)
     basware:
       base_url: {systems.basware}
       client_id: acme
-      client_secret: ${{env:BASWARE_SECRET}}
+      client_secret: {basware_secret}
       webhook_token: ${{env:WEBHOOK_TOKEN}}
     erp:
 {settings}    mapping:
