@@ -254,7 +254,6 @@ class Process:
         except LeaseLost:
             # To another, or to nobody: where the session that held it broke, nobody else may know of the work.
             await self._again(connection, seconds=1)
-            return
         except asyncio.CancelledError:
             # It took too long to be put down: whoever comes next goes on at once.
             await self._again(connection, seconds=0)
@@ -262,12 +261,10 @@ class Process:
         except (OperationalError, psycopg.OperationalError) as error:
             log.warning("The database broke off the work on a connection.", connection=connection, error=_words(error))
             await self._again(connection, seconds=1)
-            return
         except Exception:
             # Whatever it was is written down; the connection is looked at again after a pause, not at once.
             log.exception("The work on a connection broke off.", connection=connection)
             await self._again(connection, seconds=10)
-            return
 
     async def _again(self, connection: str, *, seconds: int) -> None:
         """Has the connection looked at again. A database that is away is waited for: nobody else would do it."""
