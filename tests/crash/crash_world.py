@@ -73,8 +73,20 @@ class Sandbox:
         """Lets the ledger serve many connections at once, as many tenants of it would."""
         call("POST", f"{self.ledger}/_sandbox/limits", {"concurrent": 200, "queue": 10_000})
 
+    def let_time_pass(self, seconds: float) -> None:
+        """Moves the clock that both systems share."""
+        call("POST", f"{self.ledger}/_sandbox/clock", {"seconds": seconds})
+
     def fault(self, address: str, **what: Any) -> None:
         call("POST", f"{address}/_sandbox/faults", what)
+
+    def to_come(self) -> list[Fields]:
+        """Faults that have not struck yet."""
+        return [
+            fault
+            for address in (self.basware, self.ledger)
+            for fault in call("GET", f"{address}/_sandbox/faults")["faults"]
+        ]
 
     def held(self) -> list[Fields]:
         return [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from random import Random
 
 import pytest
 from crash_world import Call, Checkpoint, Child, Fields, World, check_imported, check_paid, pay_all, until
@@ -90,6 +92,33 @@ def test_killed_and_the_call_is_done_only_when_the_next_process_works_already(wo
     world.sandbox.release(drop=False)
     assert following.ended() == 0, following.told()
     check(world, offered)
+
+
+def test_a_create_that_is_done_when_all_is_over_becomes_no_second_bill(world: World) -> None:
+    INVOICE_CALLS["create"].put(world.sandbox, "hold")
+    offered, child = begin(world)
+    kill_at(world, child)
+    world.settled()
+    check(world, offered)
+    world.sandbox.release(drop=False)
+    until(lambda: len(world.bills()) > GOOD, "the draft that nobody waits for any more is there")
+    assert sorted(bill["status"] for bill in world.bills()) == ["Draft", *["Open"] * GOOD]
+    world.ask_for_runs("invoices")
+    world.settled()
+    assert sum(bill["status"] == "Open" for bill in world.bills()) == GOOD
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_again_and_again_at_random_moments(world: World, seed: int) -> None:
+    moments = Random(seed)
+    offered = world.offer(world.companies[0], 20, *BAD)
+    world.ask_for_runs("invoices")
+    for _ in range(10):
+        child = world.settle()
+        time.sleep(moments.uniform(0.05, 0.35))
+        child.kill() if child.runs else child.ended()
+    world.settled()
+    world.check(offered[:20], offered[20:])
 
 
 def test_every_call_of_the_way_is_among_those_at_which_it_is_killed(world: World) -> None:

@@ -41,6 +41,7 @@ def test_trouble_with_one_write_of_an_invoice(world: World, write: str, trouble:
     INVOICE_WRITES[write].put(world.sandbox, **TROUBLES[trouble])
     world.ask_for_runs("invoices")
     world.settled()
+    assert world.sandbox.to_come() == []
     world.check(offered[:GOOD], offered[GOOD:])
 
 
@@ -64,6 +65,7 @@ def test_trouble_with_a_payment_response(world: World, trouble: str) -> None:
     Call("POST", "/paymentResponses$", ledger=False).put(world.sandbox, **TROUBLES[trouble])
     world.ask_for_runs("payments")
     world.settled()
+    assert world.sandbox.to_come() == []
     world.ask_for_runs("payments")
     world.settled()
     check_paid(world, offered)
@@ -76,6 +78,7 @@ def test_trouble_with_an_import(world: World, trouble: str) -> None:
     Call("POST", "/v1/vendors$", ledger=False).put(world.sandbox, **TROUBLES[trouble])
     world.ask_for_runs("vendors")
     world.settled()
+    assert world.sandbox.to_come() == []
     world.ask_for_runs("vendors")
     world.settled()
     check_imported(world)
