@@ -77,9 +77,7 @@ def demo(*, port: int = 8080, port_base: int = 9100, home: Path = Path(".demo"),
 
 
 async def _demo(output: Output, *, port: int, port_base: int, home: Path, once: bool) -> int:
-    if home.is_dir() and any(home.iterdir()) and not (home / _FILE).exists():
-        # The demo begins by forgetting its connection: never in a home that somebody works with.
-        raise Unlucky(f"{home} is no home of a demo. Name a new directory with --home, or leave it out.")
+    _prepare_home(home)
     stop = stop_on_signals()
     for name in _LEFT_OUT:
         # The demo keeps to its own home, whatever else is set up on this machine.
@@ -97,12 +95,18 @@ async def _demo(output: Output, *, port: int, port_base: int, home: Path, once: 
     return OK
 
 
+def _prepare_home(home: Path) -> None:
+    """The demo begins by forgetting its connection: never in a home that somebody works with."""
+    if home.is_dir() and any(home.iterdir()) and not (home / _FILE).exists():
+        raise Unlucky(f"{home} is no home of a demo. Name a new directory with --home, or leave it out.")
+    home.mkdir(parents=True, exist_ok=True)
+    (home / _FILE).write_text(DEMO_FILE, encoding="utf-8")
+
+
 async def _connected(output: Output, stop: asyncio.Event, home: Path, *, port: int, base: int, once: bool) -> None:
     from ml_connector.engine.process import Process
     from ml_connector.operations.setting_up import initialise
 
-    home.mkdir(parents=True, exist_ok=True)
-    (home / _FILE).write_text(DEMO_FILE, encoding="utf-8")
     settings = read_settings(home=home, public_url=f"http://127.0.0.1:{port}")
     output.text(f"Preparing the database in {home}…")
     await initialise(settings)

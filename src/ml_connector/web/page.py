@@ -50,7 +50,12 @@ async def page(process: Here, viewer: Viewer) -> Response:
 def _summary(found: list[ConnectionStatus]) -> str:
     held = sum(each.documents.get("held", 0) for each in found)
     down = sum(each.health == "down" for each in found)
-    return f"{len(found)} connections, {held} documents held, {down} connections with a side that does not work."
+    works = "every side works" if not down else f"{_count(down, 'connection')} with a side that does not work"
+    return f"{_count(len(found), 'connection')}, {_count(held, 'document')} held, {works}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _connection(found: ConnectionStatus) -> str:
