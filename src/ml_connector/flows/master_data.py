@@ -29,6 +29,8 @@ PATIENCE: Final = timedelta(minutes=15)
 """How long an import may stay without an outcome before the run reports it as failed."""
 LONGEST_CHECK: Final = 120.0
 FEEDBACK_LOOKS: Final = 50
+LOOKS_AT_ONCE: Final = 4
+"""Imports whose outcome is asked for at the same time."""
 
 
 class Braked(Exception):
@@ -236,8 +238,18 @@ class MasterDataFlow:
     async def collect_outcomes(self, *, everything: bool = False) -> None:
         """Asks after imports that are due to be asked after."""
         due_by = None if everything else self.place.clock()
-        for request in await self.imports.requests(due_by=due_by):
-            await self._collect(request)
+        slots = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+        async def collect(request: OpenRequest) -> None:
+            async with slots:
+                await self._collect(request)
+
+        try:
+            async with asyncio.TaskGroup() as looks:
+                for request in await self.imports.requests(due_by=due_by):
+                    looks.create_task(collect(request))
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
 
     async def _collect(self, request: OpenRequest) -> None:
         stored = await self.imports.items_sent(request.request_id)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -69,25 +70,33 @@ class Imports:
         An item that is inactive and was never imported is left out: there is nothing to switch off.
         """
         changed = 0
-        async with self.database.transaction() as transaction:
+        async with self._transaction() as transaction:
             for active in (True, False):
                 chosen = [each for each in items if each.active is active]
                 if chosen:
                     statement = _UPSERT if active else _UPDATE
-                    values = self._arrays(chosen) | {"run": run_id, "at": at, "force": force}
+                    values = self._rows(chosen) | {"run": run_id, "at": at, "force": force}
                     changed += len((await transaction.execute(statement, values)).all())
             if changed:
                 await self._fence(transaction)
         return changed
 
-    def _arrays(self, items: Sequence[Staged]) -> dict[str, Any]:
-        return {
-            "c": self.connection, "flow": self.flow,
-            "resources": [each.resource for each in items], "codes": [each.code for each in items],
-            "keys": [each.erp_key for each in items], "stages": [each.stage for each in items],
-            "payloads": [json.dumps(each.payload, default=_number) for each in items],
-            "hashes": [each.hash for each in items],
-        }  # fmt: skip
+    def _rows(self, items: Sequence[Staged]) -> dict[str, Any]:
+        rows = [(each.resource, each.code, each.erp_key, each.stage, each.payload, each.hash) for each in items]
+        return {"c": self.connection, "flow": self.flow, "rows": json.dumps(rows, default=_number)}
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncGenerator[AsyncConnection]:
+        """For statements about many items: planned for the table as it is now, which may have grown a thousandfold
+        since a plan was kept."""
+        async with self.database.transaction() as transaction:
+            await transaction.execute(_PLAN_ANEW)
+            yield transaction
+
+    async def _fetch(self, sql: str, **values: Any) -> list[dict[str, Any]]:
+        async with self._transaction() as transaction:
+            rows = await transaction.execute(text(sql), values)
+            return [dict(row) for row in rows.mappings()]
 
     async def refuse(self, erp_key: str, *, message: str, run_id: int, at: datetime) -> None:
         """Keeps a record that cannot be imported as it is, with the reason why."""
@@ -116,7 +125,7 @@ class Imports:
 
     async def missing(self, seen: Sequence[str]) -> tuple[list[str], int]:
         """Keys of active items that are not among `seen`, and how many keys are active in all."""
-        rows = await self.database.fetch(
+        rows = await self._fetch(
             """WITH known AS (SELECT DISTINCT erp_key FROM imported
                               WHERE connection_id = :c AND flow = :flow AND active)
             SELECT known.erp_key AS key, (SELECT count(*) FROM known) AS total FROM known
@@ -128,7 +137,7 @@ class Imports:
 
     async def items_of(self, erp_keys: Sequence[str]) -> list[StoredItem]:
         """The active items of some of the ledger's records."""
-        rows = await self.database.fetch(
+        rows = await self._fetch(
             "SELECT resource, code, erp_key, stage, payload, status FROM imported "
             "WHERE connection_id = :c AND flow = :flow AND erp_key = ANY(:keys) AND active",
             c=self.connection, flow=self.flow, keys=list(erp_keys),
@@ -137,7 +146,7 @@ class Imports:
 
     async def pending(self, *, stage: int, limit: int, after: tuple[str, str]) -> list[StoredItem]:
         """Items to be sent, of one resource, in order of their code."""
-        rows = await self.database.fetch(
+        rows = await self._fetch(
             """SELECT resource, code, erp_key, stage, payload, status FROM imported
             WHERE connection_id = :c AND flow = :flow AND stage = :stage AND status = 'pending'
                 AND (resource, code) > (:resource, :code)
@@ -166,7 +175,7 @@ class Imports:
             for each in sent
         ]
         entries += [Entry(self.flow, code, "sent", "rejected", words) for code, words in refused.items()]
-        async with self.database.transaction() as transaction:
+        async with self._transaction() as transaction:
             if sent and request_id is not None:
                 await transaction.execute(
                     text(
@@ -198,26 +207,14 @@ class Imports:
         self, transaction: AsyncConnection, items: Sequence[StoredItem], *, status: str, request_id: str | None,
         run_id: int, at: datetime, message: str | None = None,
     ) -> None:  # fmt: skip
-        await transaction.execute(
-            text(
-                """UPDATE imported SET status = :status, request_id = :request, run_id = :run, updated_at = :at,
-                    message = :message
-                FROM unnest(cast(:resources AS text[]), cast(:codes AS text[])) AS now(resource, code)
-                WHERE connection_id = :c AND flow = :flow AND imported.resource = now.resource
-                    AND imported.code = now.code"""
-            ),
-            {
-                "c": self.connection,
-                "flow": self.flow,
-                "status": status,
-                "request": request_id,
-                "run": run_id,
-                "at": at,
-                "message": message,
-                "resources": [each.resource for each in items],
-                "codes": [each.code for each in items],
-            },
-        )
+        """The items of one import call: they are of one resource."""
+        if not items:
+            return
+        values = {
+            "c": self.connection, "flow": self.flow, "status": status, "request": request_id, "run": run_id, "at": at,
+            "message": message, "resource": items[0].resource, "codes": [each.code for each in items],
+        }  # fmt: skip
+        await transaction.execute(_MARK, values)
 
     async def requests(self, *, due_by: datetime | None = None) -> list[OpenRequest]:
         """Imports whose outcome is to be asked for, by `due_by` or all."""
@@ -230,9 +227,9 @@ class Imports:
         return [OpenRequest(**row) for row in rows]
 
     async def items_sent(self, request_id: str) -> list[StoredItem]:
-        """The items of an import whose outcome is not known yet."""
-        rows = await self.database.fetch(
-            "SELECT resource, code, erp_key, stage, payload, status FROM imported "
+        """The items of an import whose outcome is not known yet, without what they said."""
+        rows = await self._fetch(
+            "SELECT resource, code, erp_key, stage, '{}'\\:\\:jsonb AS payload, status FROM imported "
             "WHERE connection_id = :c AND request_id = :id AND status = 'sent' ORDER BY code",
             c=self.connection, id=request_id,
         )  # fmt: skip
@@ -248,24 +245,13 @@ class Imports:
                   detail={"request": request.request_id})
             for code, (status, words) in outcomes.items()
         ]  # fmt: skip
-        async with self.database.transaction() as transaction:
-            await transaction.execute(
-                text(
-                    """UPDATE imported SET status = now.status, message = nullif(now.words, ''), updated_at = :at
-                    FROM unnest(cast(:codes AS text[]), cast(:statuses AS text[]), cast(:words AS text[]))
-                        AS now(code, status, words)
-                    WHERE connection_id = :c AND request_id = :id AND imported.code = now.code
-                        AND imported.status = 'sent'"""
-                ),
-                {
-                    "c": self.connection,
-                    "id": request.request_id,
-                    "at": at,
-                    "codes": list(outcomes),
-                    "statuses": [status for status, _ in outcomes.values()],
-                    "words": [words for _, words in outcomes.values()],
-                },
-            )
+        async with self._transaction() as transaction:
+            told = [(code, status, words) for code, (status, words) in outcomes.items()]
+            values = {
+                "c": self.connection, "flow": self.flow, "resource": request.resource, "id": request.request_id,
+                "at": at, "outcomes": json.dumps(told),
+            }  # fmt: skip
+            await transaction.execute(_SETTLE, values)
             closing = (
                 "DELETE FROM import_request WHERE connection_id = :c AND request_id = :id"
                 if done
@@ -282,9 +268,20 @@ class Imports:
         await transaction.execute(text("SELECT fence(:c, :epoch)"), {"c": self.connection, "epoch": self.epoch})
 
 
-_READ = """unnest(cast(:resources AS text[]), cast(:codes AS text[]), cast(:keys AS text[]),
-    cast(:stages AS smallint[]), cast(:payloads AS jsonb[]), cast(:hashes AS text[]))
-    AS read(resource, code, erp_key, stage, payload, hash)"""
+_PLAN_ANEW = text("SET LOCAL plan_cache_mode = force_custom_plan")
+_READ = """(SELECT row ->> 0 AS resource, row ->> 1 AS code, row ->> 2 AS erp_key, cast(row ->> 3 AS smallint) AS stage,
+    row -> 4 AS payload, row ->> 5 AS hash FROM jsonb_array_elements(cast(:rows AS jsonb)) AS row) AS read"""
+_MARK = text(
+    """UPDATE imported SET status = :status, request_id = :request, run_id = :run, updated_at = :at, message = :message
+    WHERE connection_id = :c AND flow = :flow AND resource = :resource AND code = ANY(cast(:codes AS text[]))"""
+)
+_SETTLE = text(
+    """UPDATE imported SET status = now.status, message = nullif(now.words, ''), updated_at = :at
+    FROM (SELECT row ->> 0 AS code, row ->> 1 AS status, row ->> 2 AS words
+          FROM jsonb_array_elements(cast(:outcomes AS jsonb)) AS row) AS now
+    WHERE connection_id = :c AND flow = :flow AND resource = :resource AND imported.code = now.code
+        AND request_id = :id AND imported.status = 'sent'"""
+)
 _UPSERT = text(
     f"""INSERT INTO imported (connection_id, flow, resource, code, erp_key, stage, payload, hash, active, status,
         run_id, updated_at)
