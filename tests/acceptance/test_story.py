@@ -13,7 +13,7 @@ import pytest
 from acceptance.product import Product, Said, connections
 from acceptance.simulated import Fields, Simulated, company_of
 from ml_connector.records.flow import MASTER_DATA
-from ml_connector.sandbox.company import Invoice, TradingCompany
+from ml_connector.sandbox.company import Invoice, InvoiceKind, TradingCompany
 
 pytestmark = pytest.mark.xdist_group("acceptance-story")
 
@@ -289,6 +289,38 @@ def test_no_secret_is_in_what_is_kept_or_shown(joined: Joined) -> None:
     shown = joined.product.well("trail", row["document_id"], "--full", "--json").out + joined.product.well("export").out
     for secret in ("basware-secret", "bc-secret", "webhook-token-123456", "Bearer "):
         assert secret not in shown
+
+
+def test_the_month_balances_in_count_and_money(joined: Joined) -> None:
+    month = f"{joined.systems.today:%Y-%m}"
+    said = joined.product.run("reconcile", "acme-1000", "--period", month, "--json")
+    rows = {each["document_id"]: each for each in joined.rows.values()}
+    wanted: dict[str, dict[str, Decimal]] = {}
+    for story in joined.company.invoices:
+        if f"{story.voucher_date:%Y-%m}" == month:
+            place = {"transferred": "posted"}.get(rows[story.document_id]["status"], rows[story.document_id]["status"])
+            sums = wanted.setdefault(story.currency, {})
+            for name in ("approved", place):
+                sums[name] = sums.get(name, Decimal(0)) + _signed(story)
+    found = {
+        each["currency"]: {
+            name: Decimal(each[name]["money"]) for name in ("approved", "posted", "held", "rejected", "in_flight")
+        }
+        for each in said.json["currencies"]
+    }
+    assert found.keys() == wanted.keys()
+    for currency, sums in found.items():
+        assert {name: money for name, money in sums.items() if money} == {
+            name: money for name, money in wanted[currency].items() if money
+        }
+    # Bills that people keyed in themselves are named; there is no other difference.
+    kinds = {each["kind"] for each in said.json["differences"]}
+    assert kinds <= {"in the ledger under the same number, not posted from here"}
+    assert said.code == (1 if kinds else 0)
+
+
+def _signed(story: Invoice) -> Decimal:
+    return -abs(story.gross) if story.kind is InvoiceKind.CREDIT_NOTE else story.gross
 
 
 def test_verify_finds_the_trail_whole(joined: Joined) -> None:

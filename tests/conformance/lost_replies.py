@@ -122,19 +122,20 @@ class LostReplies(Stage):
     async def test_a_write_that_was_told_to_wait_did_nothing(
         self, bench: Bench, ledger: Ledger, write: Write, form: str
     ) -> None:
-        if write.act is Act.DIMENSIONS:
-            pytest.skip("the bill is there by then: the outcome of the whole is open")
         scene = await scene_of(bench, ledger, write.act)
         until = datetime.now(UTC) + timedelta(seconds=120)
         asked = {"seconds": "120", "date": format_datetime(until, usegmt=True), "none": None}[form]
         await bench.strike(Harm("status", status=429, retry_after=asked), write.site)
-        with pytest.raises(Unavailable) as later:
+        # Where the bill is there by then, the outcome of the whole is open all the same.
+        is_begun = write.act is Act.DIMENSIONS
+        with pytest.raises(OutcomeUnknown if is_begun else Unavailable) as later:
             await scene.play()
-        assert later.value.reason is Reason.RATE_LIMITED
-        wanted = {"seconds": 120, "date": 119, "none": None}[form]
-        assert later.value.retry_after == (wanted if wanted is None else pytest.approx(wanted, abs=3))
+        if isinstance(later.value, Unavailable):
+            assert later.value.reason is Reason.RATE_LIMITED
+            wanted = {"seconds": 120, "date": 119, "none": None}[form]
+            assert later.value.retry_after == (wanted if wanted is None else pytest.approx(wanted, abs=3))
         await bench.mend()
-        await finish(bench, scene, done=False)
+        await finish(bench, scene, done=is_begun)
 
     @pytest.mark.parametrize("act", [Act.CREATE, Act.POST])
     async def test_a_write_that_is_slow_is_waited_for(self, bench: Bench, ledger: Ledger, act: Act) -> None:
@@ -152,7 +153,6 @@ class LostReplies(Stage):
         await bench.strike(Harm("slow", seconds=0.9), write.site)
         with pytest.raises(OutcomeUnknown):
             await scene.play()
-        assert await found_of(ledger, scene.bill) == ()
         bench.be_impatient(ledger, 30)
         async with asyncio.timeout(20):
             while not await found_of(ledger, scene.bill):

@@ -1,17 +1,17 @@
-"""Payments of bills: whole, partial, taken back."""
+"""Payments of bills, whole, partial, taken back; and the register of what is posted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
 from conformance.bench import Bench
-from conformance.stage import Stage, bill_of, posted_of
+from conformance.stage import Stage, bill_of, draft_of, posted_of
 from ml_connector.connectors.base import Ledger
-from ml_connector.records.invoice import DocumentKind, Settlement
+from ml_connector.records.invoice import DocumentKind, LedgerBill, Settlement
 
 
 async def settlements_of(
@@ -28,6 +28,14 @@ async def settlements_of(
         told += page.records
         mark = page.mark or mark
     return told, mark
+
+
+async def register_of(ledger: Ledger, since: date, until: date) -> dict[str, LedgerBill]:
+    """The posted bills of a period by the supplier's number, each once."""
+    rows = [row async for page in ledger.posted(since=since, until=until) for row in page.records]
+    found = {row.vendor_number: row for row in rows}
+    assert len(found) == len(rows)
+    return found
 
 
 class Settling(Stage):
@@ -111,3 +119,25 @@ class Settling(Stage):
             calls = [call for call in await bench.calls() if not call.is_sign_in]
             assert len(calls) <= 2
             assert not any(call.writes for call in calls)
+
+    async def test_the_register_holds_what_is_posted_in_the_period(self, bench: Bench, ledger: Ledger) -> None:
+        day = bench.facts.open_day
+        bills = [
+            bill_of(bench, "REG-1"),
+            bill_of(bench, "REG-2", kind=DocumentKind.CREDIT_NOTE),
+            bill_of(bench, "REG-3", posting_date=day + timedelta(days=1)),
+            bill_of(bench, "REG-4", currency=bench.facts.foreign_currency),
+        ]
+        posted = {bill.number: await posted_of(ledger, bill) for bill in bills}
+        await bench.pay(posted["REG-4"].id, day=day)
+        if ledger.capabilities.posting_is_separate:
+            await draft_of(ledger, bill_of(bench, "REG-5"))
+        await bench.limit_pages(2)
+        listed = await register_of(ledger, day, day)
+        assert set(listed) == {"REG-1", "REG-2", "REG-4"}
+        for number, row in listed.items():
+            ours = posted[number]
+            assert (row.id, row.number, row.kind, row.vendor) == (ours.id, ours.number, ours.kind, ours.vendor)
+            assert (row.gross, row.currency) == (ours.gross, ours.currency)
+        assert set(await register_of(ledger, day, day + timedelta(days=1))) == set(posted)
+        assert await register_of(ledger, day - timedelta(days=9), day - timedelta(days=1)) == {}
