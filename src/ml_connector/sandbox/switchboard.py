@@ -7,7 +7,7 @@ A fault is put on a method and a path and is used up after `count` requests:
     DELETE /_sandbox/faults
     GET /_sandbox/held      {"held": [{"kind", "asks", "method", "path"}...]}: what `hold` and `hold_after` keep waiting
     POST /_sandbox/release  {"drop": bool}: they go on; `drop` cuts them off instead, a `hold` with nothing done
-    GET /_sandbox/calls     {"total": n, "calls": [{"method", "path", "status", "seconds"}...]}, oldest first
+    GET /_sandbox/calls     {"total": n, "calls": [{"method", "path", "status", "seconds", "at"}...]}, oldest first
     DELETE /_sandbox/calls
 """
 
@@ -129,6 +129,7 @@ class Switchboard:
                         "path": request.path_qs,
                         "status": status,
                         "seconds": round(time.perf_counter() - started, 6),
+                        "at": round(time.time(), 6),
                     }
                 )
 
