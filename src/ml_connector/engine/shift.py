@@ -20,7 +20,15 @@ from sqlalchemy.exc import DBAPIError
 
 from ml_connector.connectors.base import NotificationKind
 from ml_connector.connectors.errors import ConnectorError
-from ml_connector.engine.subscription import Receiver, keep_announced, keep_subscribed, pass_on
+from ml_connector.engine.subscription import (
+    CHANGES,
+    RENEW_EVERY,
+    TRY_AGAIN,
+    Receiver,
+    keep_announced,
+    keep_subscribed,
+    pass_on,
+)
 from ml_connector.flows.circuit import Circuits
 from ml_connector.flows.files import FileFlow
 from ml_connector.flows.intake import take_in
@@ -405,8 +413,15 @@ class Shift:
                     UNION ALL SELECT greatest(min(received_at), cast(:wait AS timestamptz)) FROM notification
                         WHERE connection_id = :c AND handled_at IS NULL
                     UNION ALL SELECT min(queued_at) FROM run WHERE connection_id = :c AND status <> 'finished'
+                    -- A ledger's subscriptions end by themselves, however seldom the flows run.
+                    UNION ALL SELECT greatest(
+                        updated_at + CASE WHEN value IS NULL THEN cast(:renew AS interval)
+                            ELSE cast(:again AS interval) END,
+                        cast(:wait AS timestamptz)
+                    ) FROM mark WHERE connection_id = :c AND flow = :changes AND cast(:receives AS boolean)
                 ) AS all_due) WHERE id = :c""",
-            c=self.place.connection, wait=wait,
+            c=self.place.connection, wait=wait, renew=RENEW_EVERY, again=TRY_AGAIN, changes=CHANGES,
+            receives=self.receiver is not None,
         )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 RENEW_EVERY: Final = timedelta(hours=12)
 TRY_AGAIN: Final = timedelta(minutes=10)
 _MARK: Final = "subscription"
-_CHANGES: Final = "changes"
+CHANGES: Final = "changes"
 """The mark of a ledger's subscriptions: there for as long as there may be any."""
 
 
@@ -59,25 +59,25 @@ async def keep_announced(place: Workplace, receiver: Receiver, *, system: str, f
 
     A failure is told and tried again; the flows run by their schedules whatever comes of it.
     """
-    if not place.ledger.capabilities.announces or not await _is_due(place, _CHANGES, or_missing=bool(flows)):
+    if not place.ledger.capabilities.announces or not await _is_due(place, CHANGES, or_missing=bool(flows)):
         return
     address = _address(receiver, system, place)
     secret = change_secret(place.scribe, place.connection)
     # From here on there may be subscriptions, whatever becomes of this process.
-    await _note(place, _CHANGES, "The ledger was asked to tell of changes; it has not answered yet.")
+    await _note(place, CHANGES, "The ledger was asked to tell of changes; it has not answered yet.")
     try:
         await place.ledger.subscribe_changes(flows, url=address, secret=secret, now=place.clock())
     except ConnectorError as error:
         log.warning(
             "The ledger does not tell of changes; the schedules go on.", connection=place.connection, error=str(error)
         )
-        await _note(place, _CHANGES, str(error))
+        await _note(place, CHANGES, str(error))
         return
     if flows:
-        await _note(place, _CHANGES, None)
+        await _note(place, CHANGES, None)
     else:
         await place.database.execute(
-            "DELETE FROM mark WHERE connection_id = :c AND flow = :f", c=place.connection, f=_CHANGES
+            "DELETE FROM mark WHERE connection_id = :c AND flow = :f", c=place.connection, f=CHANGES
         )
 
 
