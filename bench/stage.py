@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
 import os
 import socket
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -103,6 +106,34 @@ async def ended(child: asyncio.subprocess.Process) -> None:
     if child.returncode is None:
         child.kill()
         await child.wait()
+
+
+@asynccontextmanager
+async def product(*command: str) -> AsyncGenerator[tuple[asyncio.subprocess.Process, str]]:
+    """`ml-connector` with a command that stays, in a child process; the process, and the line it began with."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "import sys; from ml_connector.cli.main import main; sys.exit(main())", *command,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        assert child.stdout is not None
+        line = await asyncio.wait_for(child.stdout.readline(), 30)
+        assert line, "the product did not start"
+        yield child, line.decode().strip()
+    finally:
+        await ended(child)
+
+
+async def notify(http: aiohttp.ClientSession, address: str, name: str, document: str) -> tuple[float, float]:
+    """Notifies the product of a document as Basware does; when it was sent and when it was answered."""
+    body = json.dumps({"taskId": uuid.uuid4().hex, "taskType": "AccountingDocuments", "documentId": document}).encode()
+    signature = hmac.new(SECRETS["WT"].encode(), body, hashlib.sha256).hexdigest()
+    headers = {"X-BWAPI-Signature-256": signature, "Content-Type": "application/json"}
+    sent = time.time()
+    async with http.post(f"{address}/webhooks/{BASWARE}/{name}", data=body, headers=headers) as reply:
+        await reply.read()
+        assert reply.status == 200, reply.status
+    return sent, time.time()
 
 
 async def _answers(served: Sandbox) -> None:
