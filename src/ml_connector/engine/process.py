@@ -7,9 +7,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import procrastinate
 import psycopg
 import structlog
 from sqlalchemy import text
@@ -28,6 +27,9 @@ from ml_connector.store.keys import Keys
 from ml_connector.store.settings import Settings
 from ml_connector.store.trail import Scribe, prepare_partitions
 from ml_connector.store.vault import Vault
+
+if TYPE_CHECKING:
+    import procrastinate
 
 log = structlog.get_logger(__name__)
 
@@ -102,14 +104,20 @@ class Process:
         if at_work is not None:
             at_work.news.set()
             return True
-        lease = await (await self._leases()).take(connection)
-        if lease is None:
-            return False
-        try:
-            await self._work(lease)
-        finally:
-            await (await self._leases()).give_back(lease)
-        return True
+        while True:
+            lease = await (await self._leases()).take(connection)
+            if lease is None:
+                return False
+            try:
+                shift = await self._work(lease)
+            finally:
+                await (await self._leases()).give_back(lease)
+            if not shift.news.is_set():
+                return True
+            # News that came after its last look, which nobody else will follow.
+            if shift.place.stopping.is_set():
+                await self._again(connection, seconds=0)
+                return True
 
     def put_down(self, connection: str) -> None:
         """Begins no new work on a connection that is being worked here; what is in hand is brought to rest."""
@@ -125,7 +133,7 @@ class Process:
             await self._keeper.open()
         return self._keeper
 
-    async def _work(self, lease: Lease) -> None:
+    async def _work(self, lease: Lease) -> Shift:
         sides, guard = await self._sides_for(lease)
         guard.lease = lease
         shift = Shift(
@@ -147,8 +155,11 @@ class Process:
         finally:
             slice_over.cancel()
             guard.lease = None
+            # Until the lease is free, whoever has news leaves it with this shift.
+            await (await self._leases()).give_back(lease)
             self._shifts.pop(lease.connection, None)
             shift.ended.set()
+        return shift
 
     async def _remember_region(self, sides: Sides) -> None:
         """A region that was found out from the credentials need not be found out again."""
@@ -205,6 +216,8 @@ class Process:
         if self.settings.public_url is not None:
             self._receiver = Receiver(self.settings.public_url)
         await self._leases()
+        import procrastinate
+
         queue = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=self.database.dsn, max_size=4))
         queue.task(name="work", queue="work", pass_context=False)(self._job)
         self._stop = stop

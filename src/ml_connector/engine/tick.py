@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import procrastinate
 import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +19,9 @@ from ml_connector.engine.schedules import FlowSchedule
 from ml_connector.store.database import Database
 from ml_connector.store.settings import Settings
 from ml_connector.store.trail import drop_old_partitions, prepare_partitions
+
+if TYPE_CHECKING:
+    import procrastinate
 
 log = structlog.get_logger(__name__)
 
