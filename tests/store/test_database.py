@@ -45,8 +45,11 @@ async def test_an_older_database_is_not_worked_with(database: Database) -> None:
 
 
 async def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
-    with pytest.raises(RuntimeError):
+    async def break_off() -> None:
         async with database.transaction() as transaction:
             await transaction.execute(text("INSERT INTO trail_head VALUES ('x', 1, 'a', 'b')"))
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await break_off()
     assert await database.fetch("SELECT * FROM trail_head") == []
