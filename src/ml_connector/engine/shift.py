@@ -89,8 +89,8 @@ class Shift:
             await keep_announced(self.place, self.receiver, system=self.system, flows=self.announced)
         try:
             async with asyncio.TaskGroup() as lanes:
-                lanes.create_task(self._invoice_lane())
-                lanes.create_task(self._import_lane())
+                imports = lanes.create_task(self._import_lane())
+                lanes.create_task(self._invoice_lane(imports))
         except* (LeaseLost, DBAPIError) as several:
             first = _first(several)
             if isinstance(first, LeaseLost) or is_lease_lost(first):
@@ -106,7 +106,7 @@ class Shift:
 
     # ------------------------------------------------------------------ invoices
 
-    async def _invoice_lane(self) -> None:
+    async def _invoice_lane(self, imports: asyncio.Task[None]) -> None:
         while not self.place.stopping.is_set():
             self.news.clear()
             done = await self._take_notifications()
@@ -121,7 +121,17 @@ class Shift:
             settled = [await self._finish_invoices(run) for run in runs]
             if not done and all(settled) and not await self._wait_a_little():
                 await FileFlow(self.place).run()
-                return
+                if not await self._news_during(imports):
+                    return
+
+    async def _news_during(self, imports: asyncio.Task[None]) -> bool:
+        """True when news came before the imports ended: a notification does not wait for them."""
+        news = asyncio.create_task(self.news.wait(), name="news")
+        try:
+            await asyncio.wait({imports, news}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+        return self.news.is_set()
 
     async def _wait_a_little(self) -> bool:
         """True when the lane should look again: news came, or a run's documents are due again soon."""
