@@ -286,9 +286,7 @@ def _accounts() -> Iterator[Account]:
 
 def _dimension_values() -> Iterator[DimensionValue]:
     for number in range(1, 46):
-        yield DimensionValue(
-            "DEPARTMENT", f"D{number * 10:03d}", f"Department {number * 10}", blocked=number == 45
-        )
+        yield DimensionValue("DEPARTMENT", f"D{number * 10:03d}", f"Department {number * 10}", blocked=number == 45)
     for number in range(1, 121):
         yield DimensionValue("PROJECT", f"P-{number:03d}", f"Project {number}", blocked=number == 99)
     for number in range(1, 26):
@@ -298,9 +296,7 @@ def _dimension_values() -> Iterator[DimensionValue]:
 
 
 def _items(accounts: tuple[Account, ...]) -> Iterator[Item]:
-    purchases = [
-        account.number for account in accounts if account.number.startswith("40") and account.direct_posting
-    ]
+    purchases = [account.number for account in accounts if account.number.startswith("40") and account.direct_posting]
     for number in range(1, 31):
         yield Item(
             f"I{number:04d}",
@@ -322,9 +318,7 @@ def _orders(
 ) -> Iterator[Order]:
     open_vendors = [vendor for vendor in vendors[:500] if not vendor.blocked]
     expenses = [
-        account
-        for account in accounts
-        if account.direct_posting and not account.blocked and account.number > "6"
+        account for account in accounts if account.direct_posting and not account.blocked and account.number > "6"
     ]
     for index in range(count):
         vendor = rng.choice(open_vendors)
@@ -341,9 +335,7 @@ def _orders(
         )
 
 
-def _order_lines(
-    rng: Random, accounts: list[Account], items: tuple[Item, ...], status: str
-) -> Iterator[OrderLine]:
+def _order_lines(rng: Random, accounts: list[Account], items: tuple[Item, ...], status: str) -> Iterator[OrderLine]:
     for position in range(1, rng.randint(1, 6) + 1):
         thing = rng.choice(items) if rng.random() < 0.4 else rng.choice(accounts)
         quantity = Decimal(rng.randint(1, 40))

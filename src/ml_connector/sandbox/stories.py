@@ -244,24 +244,18 @@ def _credits(desk: Desk) -> None:
 def _ordered(desk: Desk) -> None:
     items = {item.number: item.account for item in desk.company.items}
     vendors = {vendor.number: vendor for vendor in desk.company.vendors}
-    matched = [order for order in desk.company.orders if order.status == "Open" and order.currency != "DKK"][
-        :8
-    ]
+    matched = [order for order in desk.company.orders if order.status == "Open" and order.currency != "DKK"][:8]
     for order in matched:
         rows = [_order_row(desk, order, index, items) for index in range(len(order.lines))]
         story = f"Matched to order {order.number}: it posts, coded to accounts."
-        desk.write(
-            story, case="order-matched", vendor=vendors[order.vendor], currency=order.currency, rows=rows
-        )
+        desk.write(story, case="order-matched", vendor=vendors[order.vendor], currency=order.currency, rows=rows)
 
 
 def _order_row(desk: Desk, order: Order, index: int, items: dict[str, str]) -> CodingRow:
     line = order.lines[index]
     account = items.get(line.number, line.number)
     row = desk.row(net=line.net)
-    return replace(
-        row, account=account, text=line.description, order_number=order.number, order_line=str(line.line)
-    )
+    return replace(row, account=account, text=line.description, order_number=order.number, order_line=str(line.line))
 
 
 def _long_and_odd(desk: Desk) -> None:
@@ -274,9 +268,7 @@ def _long_and_odd(desk: Desk) -> None:
     for index, pattern in enumerate(_ODD_NUMBERS):
         number = pattern.format(f"{desk.company.code}{index:02d}")
         desk.write("Odd characters in the invoice number: it posts.", case="odd-number", number=number)
-    defaults = [vendor for vendor in desk.vendors if vendor.default_dimensions and vendor.currency == "EUR"][
-        :4
-    ]
+    defaults = [vendor for vendor in desk.vendors if vendor.default_dimensions and vendor.currency == "EUR"][:4]
     for vendor in defaults:
         desk.write(
             "The vendor brings a dimension of its own that the coding overrules: it posts.",
@@ -293,9 +285,7 @@ def _vendor_troubles(desk: Desk) -> None:
         stranger = replace(desk.vendor(), number=f"X{number + 900001}", name="Unknown Trader Oy")
         desk.write("Its vendor is not in the ledger.", case="vendor-unknown", vendor=stranger, posts=False)
         refused = blocked[number % len(blocked)]
-        desk.write(
-            "Its vendor is blocked for everything.", case="vendor-blocked", vendor=refused, posts=False
-        )
+        desk.write("Its vendor is blocked for everything.", case="vendor-blocked", vendor=refused, posts=False)
         desk.write(
             "Its vendor is blocked for payments only: it posts.",
             case="vendor-blocked-for-payment",
@@ -358,9 +348,7 @@ def _paper_troubles(desk: Desk) -> None:
         day = desk.company.posting_from - timedelta(days=20 + number)
         desk.change(closed, invoice_date=day, voucher_date=day, due_date=day + timedelta(days=30))
         long = f"{desk.company.code}-{number}-" + "0123456789" * 4
-        desk.write(
-            "Its number is longer than the ledger takes.", case="number-too-long", number=long, posts=False
-        )
+        desk.write("Its number is longer than the ledger takes.", case="number-too-long", number=long, posts=False)
         desk.write("It has no number.", case="number-missing", number="", posts=False)
         empty = desk.write("It has no coding rows.", case="no-coding", posts=False)
         desk.change(empty, rows=())
@@ -368,9 +356,7 @@ def _paper_troubles(desk: Desk) -> None:
 
 def _duplicates(desk: Desk) -> None:
     for _ in range(2):
-        known = desk.write(
-            "Somebody keyed it into the ledger already.", case="posted-by-somebody-else", posts=False
-        )
+        known = desk.write("Somebody keyed it into the ledger already.", case="posted-by-somebody-else", posts=False)
         keyed = replace(known, document_id=f"{desk.rng.getrandbits(128):032x}")
         desk.posted.append(replace(keyed, story=f"Keyed by hand before {known.document_id} was approved."))
         first = desk.write("Came twice; this is the first: it posts.", case="twice-first")

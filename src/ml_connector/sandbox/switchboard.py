@@ -23,6 +23,7 @@ from enum import StrEnum
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -107,7 +108,7 @@ class Switchboard:
         app.router.add_get("/_sandbox/calls", self._calls)
         app.router.add_delete("/_sandbox/calls", self._forget)
 
-    def _middleware(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    def _middleware(self) -> Middleware:
         @web.middleware
         async def strike(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.path.startswith("/_sandbox"):
@@ -117,10 +118,11 @@ class Switchboard:
             try:
                 response = await self._answer(request, handler)
                 status = response.status
-                return response
             except web.HTTPException as refused:
                 status = refused.status
                 raise
+            else:
+                return response
             finally:
                 self.total += 1
                 self.calls.append(
@@ -187,7 +189,8 @@ class Switchboard:
     async def _add(self, request: web.Request) -> web.Response:
         asked = await request.json()
         try:
-            fault = Fault(**{**asked, "kind": FaultKind(asked["kind"])})
+            asked["kind"] = FaultKind(asked["kind"])
+            fault = Fault(**asked)
         except (KeyError, TypeError, ValueError) as wrong:
             return web.json_response({"error": f"That is no fault: {wrong}"}, status=400)
         self.faults.append(fault)
