@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import warnings
 from pathlib import Path
 
@@ -20,7 +21,11 @@ def start_embedded(home: Path) -> str:
     """
     data = home / "postgres"
     data.parent.mkdir(parents=True, exist_ok=True)
-    uri = _start(data)
+    try:
+        uri = _start(data)
+    except subprocess.SubprocessError:
+        # Seen once on a machine under load: pg_ctl gave up without a word in the server's log. A second try tells.
+        uri = _start(data, afresh=True)
     if _answers(uri):
         return uri
     (data / "postmaster.pid").unlink(missing_ok=True)
