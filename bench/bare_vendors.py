@@ -13,7 +13,7 @@ from bench.stage import BASWARE
 
 PAGE: Final = 5_000
 BATCH: Final = 200
-POSTS: Final = 2
+POSTS: Final = 3
 """Import calls under way, as the product keeps them."""
 _FIELDS: Final = (
     "id,number,displayName,addressLine1,addressLine2,city,state,country,postalCode,phoneNumber,email,"

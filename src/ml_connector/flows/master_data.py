@@ -29,8 +29,12 @@ PATIENCE: Final = timedelta(minutes=15)
 """How long an import may stay without an outcome before the run reports it as failed."""
 LONGEST_CHECK: Final = 120.0
 FEEDBACK_LOOKS: Final = 50
+SENDS_AT_ONCE: Final = 3
 LOOKS_AT_ONCE: Final = 4
 """Imports whose outcome is asked for at the same time."""
+
+
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, default=str, separators=(",", ":"))
 
 
 class Braked(Exception):
@@ -186,7 +190,7 @@ class MasterDataFlow:
     async def _send_stage(self, stage: int) -> None:
         capabilities = self.place.payables.capabilities
         largest = max(capabilities.batch_sizes.values(), default=capabilities.default_batch)
-        slots = asyncio.Semaphore(2)
+        slots = asyncio.Semaphore(SENDS_AT_ONCE)
         after = ("", "")
         async with asyncio.TaskGroup() as tasks:
             while True:
@@ -293,8 +297,7 @@ def _item(stored: StoredItem) -> ImportItem:
 
 
 def _hash(payload: Mapping[str, Any]) -> str:
-    canonical = json.dumps(payload, sort_keys=True, default=str, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+    return hashlib.sha256(_CANONICAL.encode(payload).encode()).hexdigest()[:32]
 
 
 def _settled(outcome: ItemOutcome) -> tuple[str, str]:

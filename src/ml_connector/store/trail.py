@@ -25,6 +25,7 @@ BODY_LIMIT: Final = 32_768
 """Bytes of a request or an answer that the trail keeps."""
 _SIGNED_QUERY: Final = re.compile(r"(?i)(x-amz-|signature|token|secret|password)")
 _GENESIS: Final = b"\x00"
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str, ensure_ascii=False)
 
 _TEXTS: Final = ("flow", "record", "actor", "step", "outcome", "summary", "detail")
 APPEND: Final = "trail_append(:connection, :epoch, :at, {texts}, {packed}, :t_seal_key)".format(
@@ -199,7 +200,7 @@ def _digest(key: bytes, connection: str, at: datetime, entry: Entry, detail: str
 
 
 def _canonical(detail: Mapping[str, Any]) -> str:
-    return json.dumps(detail, sort_keys=True, separators=(",", ":"), default=str, ensure_ascii=False)
+    return _CANONICAL.encode(detail)
 
 
 def _shown_url(url: str) -> str:

@@ -269,6 +269,8 @@ CREATE FUNCTION trail_append(
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     head trail_head%ROWTYPE;
+    digest bytea;
+    hashes bytea[] := '{}';
 BEGIN
     PERFORM fence(p_connection, p_epoch);
     SELECT * INTO head FROM trail_head WHERE connection_id = p_connection FOR UPDATE;
@@ -276,12 +278,16 @@ BEGIN
         INSERT INTO trail_head VALUES (p_connection, 0, '\x00', '\x00') ON CONFLICT DO NOTHING;
         SELECT * INTO head FROM trail_head WHERE connection_id = p_connection FOR UPDATE;
     END IF;
-    FOR i IN 1 .. cardinality(p_record) LOOP
-        head.seq := head.seq + 1;
-        head.hash := sha256(head.hash || p_digest[i]);
-        INSERT INTO trail VALUES (p_connection, head.seq, p_at, p_flow[i], p_record[i], p_actor[i], p_step[i],
-            p_outcome[i], p_summary[i], p_detail[i], p_exchanges[i], p_digest[i], head.hash);
+    FOREACH digest IN ARRAY p_digest LOOP
+        head.hash := sha256(head.hash || digest);
+        hashes := hashes || head.hash;
     END LOOP;
+    INSERT INTO trail SELECT p_connection, head.seq + told.place, p_at, told.flow, told.record, told.actor, told.step,
+            told.outcome, told.summary, told.detail, told.exchanges, told.digest, told.hash
+        FROM unnest(p_flow, p_record, p_actor, p_step, p_outcome, p_summary, p_detail, p_exchanges, p_digest, hashes)
+        WITH ORDINALITY
+        AS told(flow, record, actor, step, outcome, summary, detail, exchanges, digest, hash, place);
+    head.seq := head.seq + cardinality(p_digest);
     UPDATE trail_head SET seq = head.seq, hash = head.hash,
         seal = sha256(p_seal_key || head.hash || int8send(head.seq))
         WHERE connection_id = p_connection;
