@@ -29,6 +29,8 @@ PATIENCE: Final = timedelta(minutes=15)
 """How long an import may stay without an outcome before the run reports it as failed."""
 LONGEST_CHECK: Final = 120.0
 FEEDBACK_LOOKS: Final = 50
+STORED_AT_ONCE: Final = 1000
+MAPPED_AT_ONCE: Final = 25
 SENDS_AT_ONCE: Final = 3
 LOOKS_AT_ONCE: Final = 4
 """Imports whose outcome is asked for at the same time."""
@@ -106,8 +108,31 @@ class MasterDataFlow:
         return self.place.clock() - mark["swept_at"] >= SWEEP_EVERY
 
     async def _stage(self, records: Sequence[MasterRecord]) -> None:
+        """Maps and stores; the next part is mapped while the one before is being stored."""
+        storing: asyncio.Task[None] | None = None
+        try:
+            for start in range(0, len(records), STORED_AT_ONCE):
+                staged = await self._mapped(records[start : start + STORED_AT_ONCE])
+                if storing is not None:
+                    await storing
+                storing = asyncio.create_task(self._store(staged), name="store")
+        finally:
+            if storing is not None:
+                await storing
+
+    async def _store(self, staged: Sequence[Staged]) -> None:
+        for start in range(0, len(staged), STORED_AT_ONCE):
+            part = staged[start : start + STORED_AT_ONCE]
+            changed = await self.imports.stage(
+                part, run_id=self.run_id, at=self.place.clock(), force=self.options.touch
+            )
+            self.counts.unchanged += len(part) - changed
+
+    async def _mapped(self, records: Sequence[MasterRecord]) -> list[Staged]:
         staged: list[Staged] = []
-        for record in records:
+        for place, record in enumerate(records):
+            if place % MAPPED_AT_ONCE == 0:
+                await asyncio.sleep(0)  # thousands of records must not keep everybody else waiting
             try:
                 items = self.place.payables.import_items(self.flow, record, active=_is_active(record))
             except Refused as refused:
@@ -115,12 +140,7 @@ class MasterDataFlow:
                 await self.imports.refuse(record.key, message=str(refused), run_id=self.run_id, at=self.place.clock())
                 continue
             staged += [self._staged(item, record) for item in items]
-        changed = 0
-        for start in range(0, len(staged), 1000):
-            changed += await self.imports.stage(
-                staged[start : start + 1000], run_id=self.run_id, at=self.place.clock(), force=self.options.touch
-            )
-        self.counts.unchanged += len(staged) - changed
+        return staged
 
     def _staged(self, item: ImportItem, record: MasterRecord) -> Staged:
         sent = self.place.payables.touched(item, self._token()) if self.options.touch else item
