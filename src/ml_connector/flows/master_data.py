@@ -24,6 +24,8 @@ BRAKE_SHARE: Final = 0.2
 """A run that would switch off more than this share of what is active stops and asks."""
 BRAKE_FLOOR: Final = 5
 """Fewer than this many are never a mass deactivation."""
+SHORT: Final = 1000
+"""A list of no more records than this is read whole where it is to be swept anyway."""
 SWEEP_EVERY: Final = timedelta(hours=20)
 PATIENCE: Final = timedelta(minutes=15)
 """How long an import may stay without an outcome before the run reports it as failed."""
@@ -77,6 +79,9 @@ class MasterDataFlow:
         mark = await self._mark()
         mode = self.place.ledger.capabilities.reads[self.flow]
         everything = mode is ReadMode.SNAPSHOT or self.options.full or self.options.touch or mark is None
+        if not everything and self._sweep_is_due(mark):
+            # A short list is read whole in fewer calls than its changes and its keys.
+            everything = await self.imports.count_keys(at_most=SHORT + 1) <= SHORT
         since = None if everything or mark is None else mark["value"]
         seen: set[str] = set()
         newest = since

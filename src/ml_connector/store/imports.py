@@ -135,6 +135,15 @@ class Imports:
         )  # fmt: skip
         return [row["key"] for row in rows], rows[0]["total"] if rows else 0
 
+    async def count_keys(self, *, at_most: int) -> int:
+        """How many of the ledger's records are active here, counted no further than `at_most`."""
+        row = await self.database.fetch_one(
+            "SELECT count(*) AS n FROM (SELECT DISTINCT erp_key FROM imported "
+            "WHERE connection_id = :c AND flow = :flow AND active LIMIT :most) AS counted",
+            c=self.connection, flow=self.flow, most=at_most,
+        )  # fmt: skip
+        return row["n"] if row else 0
+
     async def items_of(self, erp_keys: Sequence[str]) -> list[StoredItem]:
         """The active items of some of the ledger's records."""
         rows = await self._fetch(
