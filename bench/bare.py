@@ -19,7 +19,7 @@ from bench.stage import BASWARE, CLIENT, DIMENSIONS, LEDGER, SECRETS, TAX_CODES,
 
 PARALLEL: Final = 4
 """Calls under way at the ledger, as the product keeps them."""
-IN_HAND: Final = 24
+IN_HAND: Final = 32
 """Documents under way, as the product has them."""
 CONTINUATION: Final = "x-amz-meta-continuationtoken"
 _SCOPES: Final = (

@@ -29,7 +29,7 @@ CAPABILITIES: Final = PayablesCapabilities(
     default_batch=500,
     notifies=True,
     message_length=MESSAGE_LENGTH,
-    parallel_documents=24,
+    parallel_documents=32,
 )
 
 MANIFEST: Final = Manifest(

@@ -130,7 +130,7 @@ CAPABILITIES: Final = LedgerCapabilities(
     attaches_files=True,
     tells_payment_details=False,
     find_batch=50,
-    parallel_documents=24,
+    parallel_documents=32,
     # Dimension values, purchase orders and tax groups are not announced (BC dossier 13.2).
     announces=frozenset({Flow.ACCOUNTS, Flow.PAYMENT_TERMS, Flow.VENDORS, Flow.PAYMENTS}),
 )
