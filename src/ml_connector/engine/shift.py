@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -66,6 +66,7 @@ class Shift:
     place: Workplace
     circuits: Circuits = field(init=False)
     invoices: InvoiceFlow = field(init=False)
+    began: datetime = field(init=False)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by whoever learns that there is more to do."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -77,6 +78,7 @@ class Shift:
     """Flows that the ledger's own notifications are to start."""
 
     def __post_init__(self) -> None:
+        self.began = self.place.clock()
         self.circuits = Circuits(self.place)
         self.invoices = InvoiceFlow(self.place, self.circuits)
         self.place.invoices_at_rest.set()
@@ -429,9 +431,11 @@ class Shift:
                             ELSE cast(:again AS interval) END,
                         cast(:wait AS timestamptz)
                     ) FROM mark WHERE connection_id = :c AND flow = :changes AND cast(:receives AS boolean)
+                    -- Settings that were changed meanwhile are for another shift.
+                    UNION ALL SELECT updated_at FROM connection WHERE id = :c AND updated_at > :began
                 ) AS all_due) WHERE id = :c""",
             c=self.place.connection, wait=wait, renew=RENEW_EVERY, again=TRY_AGAIN, changes=CHANGES,
-            receives=self.receiver is not None,
+            receives=self.receiver is not None, began=self.began,
         )  # fmt: skip
 
 

@@ -304,7 +304,7 @@ async def _write_schedules(
             "due": due if schedule.enabled else None,
         }
         await transaction.execute(_PUT_SCHEDULE, values)
-    await transaction.execute(_WAKE, {"id": wanted.name})
+    await transaction.execute(_WAKE, {"id": wanted.name, "now": now})
 
 
 def _due_after_change(schedule: FlowSchedule, due: datetime | None, *, now: datetime) -> datetime | None:
@@ -350,8 +350,5 @@ _PUT_SCHEDULE: Final = text("""
     ON CONFLICT (connection_id, flow) DO UPDATE SET enabled = excluded.enabled, cron = excluded.cron,
         every_seconds = excluded.every_seconds, timezone = excluded.timezone, webhook = excluded.webhook,
         next_due = excluded.next_due""")
-# The connection may be due earlier already, for its documents.
-_WAKE: Final = text("""
-    UPDATE connection SET next_due = least(next_due, (
-        SELECT min(next_due) FROM schedule WHERE connection_id = :id AND enabled))
-    WHERE id = :id""")
+# Whoever works it sees to its subscriptions. It may be due earlier already, for its documents.
+_WAKE: Final = text("UPDATE connection SET next_due = least(next_due, :now) WHERE id = :id")
