@@ -17,6 +17,9 @@ from ml_connector.store.settings import Settings
 
 INVOICES: Final = 500
 ROUNDS: Final = 4
+SLOW_ROUNDS: Final = 2
+LATENCY: Final = 0.02
+"""Seconds a call to the ledger takes in the slow rounds; the real one takes several times as long."""
 GOAL: Final = 0.6
 CALLS_GOAL: Final = 5.0
 _LIST: Final = re.compile(r"^/(v1/accountingDocuments\?|basware-sandbox/)")
@@ -29,32 +32,41 @@ async def measure() -> Report:
         f"""{INVOICES} approved invoices of one to three lines wait in Basware; the time is from the order to begin
         until the last one is posted in Business Central and Basware was told. The product: a `Process` working one
         connection, every step in the database and the trail. {ROUNDS} rounds each, in turns, after one of each to
-        warm up. Requests for tokens and pages of the list of waiting documents are not counted among the calls of
+        warm up, against systems that answer as fast as they can; then {SLOW_ROUNDS} rounds with a ledger that takes
+        {LATENCY * 1000:.0f} ms for every call.
+        Requests for tokens and pages of the list of waiting documents are not counted among the calls of
         an invoice, the reads that check a whole batch are.""",
     )
     rates: dict[str, list[float]] = {"product": [], "bare": []}
+    slow: dict[str, list[float]] = {"product": [], "bare": []}
     counted: dict[str, dict[str, float]] = {}
     async with sandbox() as served, home() as settings:
         await _found(served, settings)
         process = await Process.open(settings)
         try:
-            for turn in range(ROUNDS + 1):
+            for turn in range(ROUNDS + 1 + SLOW_ROUNDS):
+                if turn == ROUNDS + 1:
+                    await served.control(LEDGER, "limits", {"latency": LATENCY})
                 for who in ("product", "bare"):
                     await served.forget_calls()
                     code = f"{who[0].upper()}{turn}"
                     seconds = await (_durable(process, code) if who == "product" else _plain(served, code))
                     await _proven(served, code)
-                    if turn:
+                    if turn > ROUNDS:
+                        slow[who].append(INVOICES / seconds)
+                    elif turn:
                         rates[who].append(INVOICES / seconds)
                         counted[who] = _per_invoice(await served.calls())
         finally:
             await process.close()
     _tell(report, rates, counted)
+    ratio = median(slow["product"]) / median(slow["bare"])
+    report.add(f"product / bare loop, ledger calls of {LATENCY * 1000:.0f} ms", f"{ratio:.2f}")
     return report
 
 
 async def _found(served: Sandbox, settings: Settings) -> None:
-    codes = [f"{who}{turn}" for turn in range(ROUNDS + 1) for who in "PB"]
+    codes = [f"{who}{turn}" for turn in range(ROUNDS + 1 + SLOW_ROUNDS) for who in "PB"]
     await served.found(*codes, vendors=320, orders=0, invoices=INVOICES)
     ours = {f"transfer-{code.lower()}": connection(served, code) for code in codes if code[0] == "P"}
     await configure(settings, ours)
