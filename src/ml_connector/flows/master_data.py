@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -33,6 +34,8 @@ LONGEST_CHECK: Final = 120.0
 FEEDBACK_LOOKS: Final = 50
 STORED_AT_ONCE: Final = 1000
 MAPPED_AT_ONCE: Final = 25
+READ_AT_ONCE: Final = 1000
+"""A multiple of the batch sizes that occur, so that calls leave full."""
 SENDS_AT_ONCE: Final = 3
 LOOKS_AT_ONCE: Final = 4
 """Imports whose outcome is asked for at the same time."""
@@ -213,24 +216,25 @@ class MasterDataFlow:
         await self._await_outcomes()
 
     async def _send_stage(self, stage: int) -> None:
-        capabilities = self.place.payables.capabilities
-        largest = max(capabilities.batch_sizes.values(), default=capabilities.default_batch)
         slots = asyncio.Semaphore(SENDS_AT_ONCE)
         after = ("", "")
         async with asyncio.TaskGroup() as tasks:
-            while True:
-                await self.place.invoices_at_rest.wait()
-                await slots.acquire()
-                self.place.go_on()
-                found = await self.imports.pending(stage=stage, limit=largest, after=after)
-                if not found:
-                    slots.release()
-                    break
-                resource = found[0].resource
-                size = capabilities.batch_sizes.get(resource, capabilities.default_batch)
-                batch = [each for each in found if each.resource == resource][:size]
-                after = (resource, batch[-1].code)
-                tasks.create_task(self._send(batch, slots))
+            while found := await self.imports.pending(stage=stage, limit=READ_AT_ONCE, after=after):
+                after = (found[-1].resource, found[-1].code)
+                for batch in self._batches(found):
+                    await self.place.invoices_at_rest.wait()
+                    await slots.acquire()
+                    self.place.go_on()
+                    tasks.create_task(self._send(batch, slots))
+
+    def _batches(self, items: Sequence[StoredItem]) -> Iterator[Sequence[StoredItem]]:
+        """As many as one call carries, of one resource each."""
+        capabilities = self.place.payables.capabilities
+        for resource, group in groupby(items, key=lambda each: each.resource):
+            alike = list(group)
+            size = capabilities.batch_sizes.get(resource, capabilities.default_batch)
+            for start in range(0, len(alike), size):
+                yield alike[start : start + size]
 
     async def _send(self, batch: Sequence[StoredItem], slots: asyncio.Semaphore) -> None:
         try:

@@ -238,7 +238,7 @@ class Imports:
     async def items_sent(self, request_id: str) -> list[StoredItem]:
         """The items of an import whose outcome is not known yet, without what they said."""
         rows = await self._fetch(
-            "SELECT resource, code, erp_key, stage, '{}'\\:\\:jsonb AS payload, status FROM imported "
+            "SELECT resource, code, erp_key, stage, cast('{}' AS jsonb) AS payload, status FROM imported "
             "WHERE connection_id = :c AND request_id = :id AND status = 'sent' ORDER BY code",
             c=self.connection, id=request_id,
         )  # fmt: skip
