@@ -37,6 +37,8 @@ MAPPED_AT_ONCE: Final = 25
 READ_AT_ONCE: Final = 1000
 """A multiple of the batch sizes that occur, so that calls leave full."""
 SENDS_AT_ONCE: Final = 3
+MEANWHILE: Final = 0.1
+"""Seconds between looks at what can be sent while reading goes on."""
 LOOKS_AT_ONCE: Final = 4
 """Imports whose outcome is asked for at the same time."""
 
@@ -72,7 +74,13 @@ class MasterDataFlow:
     async def run(self) -> Counts:
         """Reads, sends, and waits for what became of it. Raises ConnectorError, or Braked before deactivating."""
         await self.collect_outcomes()
-        await self._read()
+        reading = asyncio.create_task(self._read(), name=f"read {self.flow}")
+        try:
+            await self._send_meanwhile(reading)
+            await reading
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
         await self._send_all()
         return self.counts
 
@@ -215,11 +223,33 @@ class MasterDataFlow:
             await self._send_stage(stage)
         await self._await_outcomes()
 
-    async def _send_stage(self, stage: int) -> None:
+    async def _send_meanwhile(self, reading: asyncio.Task[None]) -> None:
+        """Sends what is stored already while a long list is still being read, and hears what became of it.
+
+        What refers to it waits for the end.
+        """
+
+        async def send() -> None:
+            while not reading.done():
+                await asyncio.wait({reading}, timeout=MEANWHILE)
+                if not reading.done():
+                    await self._send_stage(0, only_full=True)
+
+        async def collect(sending: asyncio.Task[None]) -> None:
+            while not sending.done():
+                await asyncio.wait({sending}, timeout=MEANWHILE)
+                await self.collect_outcomes()
+
+        async with asyncio.TaskGroup() as both:
+            both.create_task(collect(both.create_task(send())))
+
+    async def _send_stage(self, stage: int, *, only_full: bool = False) -> None:
         slots = asyncio.Semaphore(SENDS_AT_ONCE)
         after = ("", "")
         async with asyncio.TaskGroup() as tasks:
             while found := await self.imports.pending(stage=stage, limit=READ_AT_ONCE, after=after):
+                if only_full and len(found) < READ_AT_ONCE:
+                    return
                 after = (found[-1].resource, found[-1].code)
                 for batch in self._batches(found):
                     await self.place.invoices_at_rest.wait()

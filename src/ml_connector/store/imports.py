@@ -179,10 +179,12 @@ class Imports:
     ) -> None:  # fmt: skip
         """What an import call came to, with the trail of every record, in one transaction."""
         sent = [each for each in items if each.code not in refused]
-        entries = [
-            Entry(self.flow, each.code, "sent", "ok", "Sent to the payables system.", detail={"request": request_id})
-            for each in sent
-        ]
+        # What was sent is told once for the call; of each record the trail tells what became of it.
+        told = Entry(
+            self.flow, request_id or f"run/{run_id}", "sent", "ok", f"{len(sent)} records sent to the payables system.",
+            detail={"resource": items[0].resource, "codes": [each.code for each in sent]},
+        )  # fmt: skip
+        entries = [told] if sent else []
         entries += [Entry(self.flow, code, "sent", "rejected", words) for code, words in refused.items()]
         async with self._transaction() as transaction:
             if sent and request_id is not None:
