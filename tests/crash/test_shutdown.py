@@ -13,7 +13,7 @@ from ml_connector.store.embedded import start_embedded
 pytestmark = pytest.mark.xdist_group("scale")
 
 CONNECTIONS = 4
-INVOICES = 30
+INVOICES = 80
 FEW_SECONDS = 8.0
 
 

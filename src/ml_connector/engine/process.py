@@ -180,6 +180,7 @@ class Process:
             database=self.database,
             scribe=self.scribe.with_redacted(sides.redacted),
             clock=self.clock,
+            version=sides.version,
         )
 
     async def _sides_for(self, lease: Lease) -> tuple[Sides, _SwitchableGuard]:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -66,7 +66,6 @@ class Shift:
     place: Workplace
     circuits: Circuits = field(init=False)
     invoices: InvoiceFlow = field(init=False)
-    began: datetime = field(init=False)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by whoever learns that there is more to do."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,7 +77,6 @@ class Shift:
     """Flows that the ledger's own notifications are to start."""
 
     def __post_init__(self) -> None:
-        self.began = self.place.clock()
         self.circuits = Circuits(self.place)
         self.invoices = InvoiceFlow(self.place, self.circuits)
         self.place.invoices_at_rest.set()
@@ -427,15 +425,15 @@ class Shift:
                     UNION ALL SELECT min(queued_at) FROM run WHERE connection_id = :c AND status <> 'finished'
                     -- A ledger's subscriptions end by themselves, however seldom the flows run.
                     UNION ALL SELECT greatest(
-                        updated_at + CASE WHEN value IS NULL THEN cast(:renew AS interval)
+                        updated_at + CASE WHEN value LIKE 'at %' THEN cast(:renew AS interval)
                             ELSE cast(:again AS interval) END,
                         cast(:wait AS timestamptz)
                     ) FROM mark WHERE connection_id = :c AND flow = :changes AND cast(:receives AS boolean)
                     -- Settings that were changed meanwhile are for another shift.
-                    UNION ALL SELECT updated_at FROM connection WHERE id = :c AND updated_at > :began
+                    UNION ALL SELECT cast(:now AS timestamptz) FROM connection WHERE id = :c AND version <> :version
                 ) AS all_due) WHERE id = :c""",
             c=self.place.connection, wait=wait, renew=RENEW_EVERY, again=TRY_AGAIN, changes=CHANGES,
-            receives=self.receiver is not None, began=self.began,
+            receives=self.receiver is not None, version=self.place.version, now=self.place.clock(),
         )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 RENEW_EVERY: Final = timedelta(hours=12)
 TRY_AGAIN: Final = timedelta(minutes=10)
 _MARK: Final = "subscription"
+MADE: Final = "at "
 CHANGES: Final = "changes"
 """The mark of a ledger's subscriptions: there for as long as there may be any."""
 
@@ -39,14 +40,14 @@ class Receiver:
 
 async def keep_subscribed(place: Workplace, receiver: Receiver, *, token: str | None) -> None:
     """Sees to it twice a day that notifications come. A failure is told and tried again; polls go on meanwhile."""
-    if token is None or not place.payables.capabilities.notifies or not await _is_due(place, _MARK):
+    address = _address(receiver, registry.payables().manifest.id, place)
+    if token is None or not place.payables.capabilities.notifies or not await _is_due(place, _MARK, address):
         return
     if not await _is_first_of_tenant(place):
         return
-    address = _address(receiver, registry.payables().manifest.id, place)
     try:
         await place.payables.subscribe(url=address, token=token)
-        await _note(place, _MARK, None)
+        await _note(place, _MARK, _made(place, address))
     except ConnectorError as error:
         log.warning(
             "Notifications could not be subscribed to; the poll goes on.", connection=place.connection, error=str(error)
@@ -59,9 +60,11 @@ async def keep_announced(place: Workplace, receiver: Receiver, *, system: str, f
 
     A failure is told and tried again; the flows run by their schedules whatever comes of it.
     """
-    if not place.ledger.capabilities.announces or not await _is_due(place, CHANGES, or_missing=bool(flows)):
-        return
     address = _address(receiver, system, place)
+    if not place.ledger.capabilities.announces:
+        return
+    if not await _is_due(place, CHANGES, address, or_missing=bool(flows)):
+        return
     secret = change_secret(place.scribe, place.connection)
     # From here on there may be subscriptions, whatever becomes of this process.
     await _note(place, CHANGES, "The ledger was asked to tell of changes; it has not answered yet.")
@@ -74,7 +77,7 @@ async def keep_announced(place: Workplace, receiver: Receiver, *, system: str, f
         await _note(place, CHANGES, str(error))
         return
     if flows:
-        await _note(place, CHANGES, None)
+        await _note(place, CHANGES, _made(place, address))
     else:
         await place.database.execute(
             "DELETE FROM mark WHERE connection_id = :c AND flow = :f", c=place.connection, f=CHANGES
@@ -117,18 +120,24 @@ async def pass_on(place: Workplace, *, company: str, task_id: str, kind: str, su
         await defer_work(transaction, row.id)
 
 
-async def _is_due(place: Workplace, mark: str, *, or_missing: bool = True) -> bool:
+async def _is_due(place: Workplace, mark: str, address: str, *, or_missing: bool = True) -> bool:
     row = await place.database.fetch_one(
-        "SELECT value, swept_at, updated_at FROM mark WHERE connection_id = :c AND flow = :f",
+        """SELECT m.value, m.updated_at, c.updated_at > m.updated_at AS changed FROM mark m
+        JOIN connection c ON c.id = m.connection_id WHERE m.connection_id = :c AND m.flow = :f""",
         c=place.connection, f=mark,
     )  # fmt: skip
     if row is None:
         return or_missing
-    wait = RENEW_EVERY if row["value"] is None else TRY_AGAIN
-    changed = await place.database.fetch_one(
-        "SELECT 1 AS yes FROM connection WHERE id = :c AND updated_at > :at", c=place.connection, at=row["updated_at"]
-    )
-    return changed is not None or row["updated_at"] + wait <= place.clock()
+    if row["value"] == _made(place, address):
+        return row["updated_at"] + RENEW_EVERY <= place.clock()
+    if str(row["value"]).startswith(MADE):
+        return True  # with other settings, or at another address
+    return row["changed"] or row["updated_at"] + TRY_AGAIN <= place.clock()
+
+
+def _made(place: Workplace, address: str) -> str:
+    """What the mark says of subscriptions that were made; anything else in it is why they were not."""
+    return f"{MADE}{address}, settings {place.version}"
 
 
 async def _is_first_of_tenant(place: Workplace) -> bool:
@@ -144,9 +153,9 @@ async def _is_first_of_tenant(place: Workplace) -> bool:
     return row is not None and row["first"] == place.connection
 
 
-async def _note(place: Workplace, mark: str, failure: str | None) -> None:
+async def _note(place: Workplace, mark: str, value: str) -> None:
     await place.database.execute(
         """INSERT INTO mark (connection_id, flow, value, updated_at) VALUES (:c, :f, :v, :now)
         ON CONFLICT (connection_id, flow) DO UPDATE SET value = :v, updated_at = :now""",
-        c=place.connection, f=mark, v=failure, now=place.clock(),
+        c=place.connection, f=mark, v=value, now=place.clock(),
     )  # fmt: skip

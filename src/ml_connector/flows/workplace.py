@@ -43,6 +43,8 @@ class Workplace:
     database: Database
     scribe: Scribe
     clock: Clock
+    version: int = 0
+    """Of the settings that it was opened with."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the slice is over: no new work is begun."""
     closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -20,6 +20,7 @@ from ml_connector.connectors.base import Notification, NotificationKind, Verdict
 from ml_connector.engine.process import Process
 from ml_connector.engine.runs import defer_work
 from ml_connector.engine.sides import ConnectionSettings, UnknownConnection, load_settings
+from ml_connector.engine.subscription import MADE
 from ml_connector.records.flow import Flow
 from ml_connector.store.keys import KeyProblem
 from ml_connector.store.vault import SecretUnreadable
@@ -141,6 +142,7 @@ async def wake_unsubscribed(process: Process) -> None:
         FROM schedule s LEFT JOIN mark m ON m.connection_id = s.connection_id
             AND m.flow = CASE s.flow WHEN 'invoices' THEN 'subscription' ELSE 'changes' END
         WHERE s.connection_id = c.id AND s.enabled AND s.webhook AND c.enabled
-            AND (m.flow IS NULL OR m.value IS NOT NULL)""",
+            AND (m.value IS NULL OR NOT starts_with(m.value, :made))""",
         now=process.clock(),
+        made=f"{MADE}{process.settings.public_url.rstrip('/')}/",
     )
