@@ -323,10 +323,11 @@ class MasterDataFlow:
         for each in outcome.items:
             if each.state is ItemState.PENDING or each.code not in by_code:
                 continue
+            explained = each
             if each.state is ItemState.UNCHANGED and looks > 0:
                 looks -= 1
-                each = await self._explained(each, by_code[each.code])  # noqa: PLW2901
-            settled[each.code] = _settled(each)
+                explained = await self._explained(each, by_code[each.code])
+            settled[each.code] = _settled(explained)
         done = outcome.done or len(settled) == len(stored)
         await self.imports.settle(
             request, settled, done=done, at=self.place.clock(), next_check=self._next_check(request)

@@ -8,11 +8,12 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.engine.process import Process
@@ -29,6 +30,8 @@ from ml_connector.store.trail import Entry
 
 REST_WITHIN: Final = timedelta(seconds=90)
 """A document that is tried again later than this is not waited for."""
+IN_HAND: Final = timedelta(seconds=5)
+"""A document that is due within this time may be taken up while a person decides."""
 _STILL_OPEN: Final = (TransferStage.OFFERED, TransferStage.FETCHED)
 _AT_END: Final = (DocumentStatus.TRANSFERRED, DocumentStatus.PAID, DocumentStatus.CANCELLED)
 _DISCARD: Final = "discard"
@@ -333,6 +336,13 @@ def _require_open(document: Document) -> None:
         raise NotPossible(f"Only a held document can be decided on; this one is {document.status}.")
 
 
+def _require_out_of_hand(document: Document, *, now: datetime) -> None:
+    """A held document that is due may be in a worker's hand: what is decided now would be written over."""
+    due = document.next_due
+    if document.status is DocumentStatus.HELD and due is not None and due <= now + IN_HAND:
+        raise NotPossible("It is being tried again by itself at this moment. Look what comes of it, then ask again.")
+
+
 # ------------------------------------------------------------------ writing
 
 
@@ -343,13 +353,18 @@ async def _change(
     now = process.clock()
     async with process.database.transaction() as transaction:
         document = await _locked(transaction, key)
+        _require_out_of_hand(document, now=now)
         moved = move(document)
         values = {**moved.values, "next_due": now, "updated_at": now}
         assignments = ", ".join(f"{name} = {_bound(name)}" for name in values)
-        await transaction.execute(
-            text(f"UPDATE document SET {assignments} WHERE key = :the_key"),  # noqa: S608 - names are our own
-            {**{name: _plain(value) for name, value in values.items()}, "the_key": key},
-        )
+        bound = {**{name: _plain(value) for name, value in values.items()}, "the_key": key}
+        try:
+            await transaction.execute(
+                text(f"UPDATE document SET {assignments} WHERE key = :the_key"),  # noqa: S608 - names are our own
+                bound,
+            )
+        except IntegrityError as taken:
+            raise NotPossible("A later transfer of the same document is being worked: look at that one.") from taken
         await defer_work(transaction, document.connection_id)
         entry = Entry(
             flow=Flow.INVOICES, record=document.document_id, step=step, outcome="begun", summary=moved.summary,

@@ -157,6 +157,9 @@ CREATE TABLE document (
     updated_at timestamptz NOT NULL,
     UNIQUE (connection_id, document_id, attempt)
 );
+-- However many transfers a document has had, one of them at a time is being worked.
+CREATE UNIQUE INDEX document_in_work ON document (connection_id, document_id)
+    WHERE status IN ('received', 'checked', 'posting', 'unconfirmed', 'posted');
 CREATE INDEX document_due ON document (connection_id, next_due) WHERE next_due IS NOT NULL;
 CREATE INDEX document_list ON document (connection_id, updated_at DESC);
 CREATE INDEX document_status ON document (connection_id, status, updated_at DESC);
