@@ -60,8 +60,7 @@ class Checks:
     async def _acknowledge(self, document: Document) -> Document | None:
         if document.acknowledged:
             return document
-        async with self.hands:
-            answer = await self.place.payables.acknowledge(document.document_id)
+        answer = await self.place.payables.acknowledge(document.document_id)
         await self.circuits.heard("payables")
         if answer is Acknowledgement.GONE:
             entry = self.notes.entry(

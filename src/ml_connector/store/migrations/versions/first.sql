@@ -189,7 +189,8 @@ CREATE TABLE imported (
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (connection_id, flow, resource, code)
 );
-CREATE INDEX imported_key ON imported (connection_id, flow, erp_key);
+-- Partial: without statistics the planner would take it for any statement about a connection's items of a flow.
+CREATE INDEX imported_key ON imported (connection_id, flow, erp_key) WHERE active;
 CREATE INDEX imported_pending ON imported (connection_id, flow, stage, resource, code) WHERE status = 'pending';
 CREATE INDEX imported_sent ON imported (connection_id, request_id) WHERE status = 'sent';
 CREATE INDEX imported_rejected ON imported (connection_id, flow) WHERE status = 'rejected';
