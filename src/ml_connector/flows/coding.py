@@ -154,6 +154,7 @@ def _line(invoice: ApprovedInvoice, row: CodingRow, mapping: MappingRules, *, si
         order_number=row.order_number,
         order_line=row.order_line,
         receipt_number=row.receipt_number,
+        quantity=abs(row.quantity) if row.quantity is not None else None,
     )
 
 

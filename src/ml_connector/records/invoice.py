@@ -30,6 +30,8 @@ class CodingRow:
     order_number: str = ""
     order_line: str = ""
     receipt_number: str = ""
+    quantity: Decimal | None = None
+    """What was matched to the order line, in its unit."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Every text field of the row by the payables system's own name: the mapping picks from these."""
 
@@ -109,6 +111,8 @@ class BillLine:
     order_number: str = ""
     order_line: str = ""
     receipt_number: str = ""
+    quantity: Decimal | None = None
+    """Of the order line, where the payables system matched one."""
 
 
 @dataclass(frozen=True, slots=True)

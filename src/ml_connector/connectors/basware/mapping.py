@@ -103,6 +103,7 @@ def _row(row: Mapping[str, Any], place: int) -> CodingRow:
         order_number=_text(row, "orderNumber"),
         order_line=_text(row, "orderLineNumber"),
         receipt_number=_text(row, "goodsReceiptNumber"),
+        quantity=_number(row, "matchedQuantity"),
         fields=_texts(row),
     )
 
