@@ -1,0 +1,1 @@
+"""SAP Business One, simulated: the Service Layer as far as accounts payable meets it."""
