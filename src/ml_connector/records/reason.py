@@ -47,6 +47,7 @@ class Reason(StrEnum):
     SUMS_DIFFER = "sums differ"
     TOTALS_DIFFER = "totals differ"
     ORDER_UNKNOWN = "order unknown"
+    ORDER_DIFFERS = "order differs"
     POSSIBLE_DUPLICATE = "possible duplicate"
     ALREADY_POSTED = "already posted"
     AWAITS_APPROVAL = "awaits approval"
@@ -154,6 +155,9 @@ CATALOGUE: dict[Reason, Explanation] = {
     Reason.ORDER_UNKNOWN: _entry(
         "The purchase order {subject} is not open in the ledger. Correct the order number and transfer again.",
         "The order a coding row names was not found, or is closed.", Owner.CLERK, Policy.RETURN),
+    Reason.ORDER_DIFFERS: _entry(
+        "The invoice does not fit its purchase order: {subject}. Correct the matching, or have the order changed, and transfer again.",
+        "A row was matched to an order line from which it cannot be invoiced: quantity, supplier or kind of line differ.", Owner.CLERK, Policy.RETURN),
     Reason.POSSIBLE_DUPLICATE: _entry(
         "The ledger already has {subject}. Find out whether it is this invoice: link it, or reject this one.",
         "A bill with this vendor and number exists in the ledger and was not made by this connection.", Owner.CLERK, Policy.HOLD),
