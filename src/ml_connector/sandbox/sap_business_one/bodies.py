@@ -6,12 +6,13 @@ Afterwards enums are member names, days `YYYY-MM-DD`, times `HH:MM:SS`, amounts 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 
 from ml_connector.sandbox.sap_business_one.errors import B1Error, invalid_property, invalid_value
-from ml_connector.sandbox.sap_business_one.schema import ENUMS, TYPES, EntityType, Row, is_date, is_time, member_of
+from ml_connector.sandbox.sap_business_one.schema import ENUMS, TYPES, EntityType, Row, member_of
 
 _LENGTHS = {
     "CardCode": 15,
@@ -69,18 +70,17 @@ def _read_plain(kind: str, value: Any) -> Any:
     """The value in its one form; None when the property cannot hold it."""
     if kind in ENUMS:
         return member_of(kind, value)
-    if kind == "Edm.Double":
-        return _read_number(value)
-    if kind == "Edm.Int32":
-        number = _read_number(value)
-        return int(number) if number is not None and number == int(number) else None
-    if is_date(kind):
-        return read_day(str(value))
-    if is_time(kind):
-        return read_time(str(value))
-    if kind == "Edm.String":
-        return value if isinstance(value, str) else str(value) if isinstance(value, int) else None
-    return value
+    read = _READERS.get(kind)
+    return value if read is None else read(value)
+
+
+def _read_text(value: Any) -> str | None:
+    return str(value) if isinstance(value, str | int) else None
+
+
+def _read_whole(value: Any) -> int | None:
+    number = _read_number(value)
+    return int(number) if number is not None and number == int(number) else None
 
 
 def _read_number(value: Any) -> Decimal | None:
@@ -90,9 +90,9 @@ def _read_number(value: Any) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def read_day(text: str) -> str | None:
+def read_day(value: object) -> str | None:
     """A day in any form that B1 takes, its time of day dropped; None when it is none."""
-    found = _DAY.fullmatch(text)
+    found = _DAY.fullmatch(str(value))
     if found is None:
         return None
     try:
@@ -101,9 +101,18 @@ def read_day(text: str) -> str | None:
         return None
 
 
-def read_time(text: str) -> str | None:
+def read_time(value: object) -> str | None:
     """A time of day in any form that B1 takes; None when it is none."""
-    found = _TIME.fullmatch(text)
+    found = _TIME.fullmatch(str(value))
     if found is None or int(found[1]) > 23 or int(found[2]) > 59:
         return None
     return f"{found[1]}:{found[2]}:{found[3] or '00'}"
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "Edm.Double": _read_number,
+    "Edm.Int32": _read_whole,
+    "Edm.DateTimeOffset": read_day,
+    "Edm.TimeOfDay": read_time,
+    "Edm.String": _read_text,
+}

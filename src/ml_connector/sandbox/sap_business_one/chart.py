@@ -95,7 +95,7 @@ def _rename(books: Books, moved: dict[str, str]) -> None:
 
 
 def _renamed(row: Row, properties: tuple[str, ...], moved: dict[str, str]) -> Row:
-    changed = {each: moved[row[each]] for each in properties if row.get(each) in moved}
+    changed: Row = {each: moved[row[each]] for each in properties if row.get(each) in moved}
     for lines in ("DocumentLines", "JournalEntryLines"):
         if lines in row:
             changed[lines] = [_renamed_line(line, moved) for line in row[lines]]
