@@ -1,0 +1,230 @@
+"""Bills matched to purchase orders: what each line is copied from (SAP dossier 7.2, 6.10).
+
+A line counts as matched where the payables system tells the quantity it was matched for; one that only names
+an order is coded, with the order as a note. A received line is based on its receipts, oldest first, since the
+received quantity is no longer open on the order; the rest is based on the order.
+
+One document is of items or of services as a whole. So a bill matched to an item order has to be matched
+altogether, and credit notes are never based: what they take back is as a rule invoiced and closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from ml_connector.connectors.sap_business_one.documents import Base, Plan, code, decimal_of, rounded
+from ml_connector.connectors.sap_business_one.manifest import ORDER, RECEIPT
+from ml_connector.records.invoice import Bill, BillLine, DocumentKind
+from ml_connector.records.reason import Finding, Reason
+
+Row = Mapping[str, Any]
+
+ORDER_FIELDS: Final = "DocEntry,DocNum,DocType,CardCode,DocumentStatus,Cancelled,DocumentLines"
+RECEIPT_FIELDS: Final = "DocEntry,DocNum,CardCode,DocumentStatus,CancelStatus,DocumentLines"
+_OPEN: Final = "bost_Open"
+_SERVICE: Final = "dDocument_Service"
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """The orders and open receipts that bills may be based on."""
+
+    orders: Sequence[Row] = ()
+    receipts: Sequence[Row] = ()
+
+
+@dataclass(slots=True)
+class Supply:
+    """What can still be taken from one line of an order or receipt; grows less while a bill is laid out."""
+
+    object_type: int
+    entry: int
+    line: int
+    left: Decimal
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The supplies of all papers, shared by the lines of one bill."""
+
+    papers: Papers
+    _supplies: dict[tuple[int, int, int], Supply] = field(default_factory=dict[tuple[int, int, int], Supply])
+
+    def supply(self, object_type: int, paper: Row, row: Row) -> Supply:
+        """The line of that paper, with what this bill has left of it."""
+        key = (object_type, int(paper["DocEntry"]), int(row["LineNum"]))
+        if key not in self._supplies:
+            self._supplies[key] = Supply(*key, left=_open_part(paper, row))
+        return self._supplies[key]
+
+
+class Mismatch(Exception):
+    """A line that cannot be based on what it was matched to."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        super().__init__(finding.sentence())
+
+
+def is_matched(bill: Bill, line: BillLine) -> bool:
+    """True where the line takes something off an order."""
+    return bill.kind is DocumentKind.INVOICE and bool(line.order_number.strip()) and line.quantity is not None
+
+
+def wanted_orders(bills: Sequence[Bill]) -> frozenset[str]:
+    """The numbers of the orders that the bills are matched to."""
+    return frozenset(
+        line.order_number.strip() for bill in bills for line in bill.lines if is_matched(bill, line)
+    )  # fmt: skip
+
+
+def needs_receipts(order: Row) -> bool:
+    """True where something of the order was received or invoiced: then its receipts have to be read too."""
+    return order.get("DocumentStatus") != _OPEN or any(
+        row.get("LineStatus") not in (None, _OPEN)
+        or decimal_of(row.get("RemainingOpenQuantity")) != decimal_of(row.get("Quantity"))
+        for row in order.get("DocumentLines") or ()
+    )
+
+
+def plan_of(bill: Bill, papers: Papers) -> Plan | tuple[Finding, ...]:
+    """How the bill is laid out, or all that speaks against it."""
+    shelf = Shelf(papers)
+    bases: dict[int, tuple[Base, ...]] = {}
+    findings: list[Finding] = []
+    for position, line in enumerate(bill.lines):
+        if not is_matched(bill, line):
+            continue
+        try:
+            bases[position] = _bases_of(bill, line, shelf)
+        except Mismatch as mismatch:
+            findings.append(mismatch.finding)
+    if findings:
+        return tuple(dict.fromkeys(findings))
+    of_items = {position for position, made in bases.items() if made[0].quantity is not None}
+    if of_items and len(of_items) < len(bill.lines):
+        return (_mixed(bill, of_items, bases),)
+    return Plan(is_item_document=bool(of_items), bases=bases)
+
+
+def _mixed(bill: Bill, of_items: set[int], bases: Mapping[int, tuple[Base, ...]]) -> Finding:
+    numbers = ", ".join(dict.fromkeys(bill.lines[position].order_number.strip() for position in sorted(of_items)))
+    what = "rows matched to service orders" if bases.keys() - of_items else "rows without an order line"
+    return Finding(
+        Reason.ORDER_DIFFERS, f"rows matched to order {numbers}, which is of items, stand beside {what}; "
+        "one document takes only one of the two"
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------ one line
+
+
+def _bases_of(bill: Bill, line: BillLine, shelf: Shelf) -> tuple[Base, ...]:
+    order = _order_of(bill, line, shelf.papers.orders)
+    row = _row_of(line, order)
+    quantity = line.quantity or Decimal(0)
+    if line.net < 0 or quantity <= 0:
+        raise _differs(f"a row matched to order {_place(line)} takes away, which only a credit note can")
+    if order.get("DocType") == _SERVICE:
+        return (_service_base(line, order, row, shelf),)
+    return _item_bases(line, quantity, list(_supplies_of(line, order, row, shelf)))
+
+
+def _order_of(bill: Bill, line: BillLine, orders: Sequence[Row]) -> Row:
+    number = line.order_number.strip()
+    named = [each for each in orders if str(each.get("DocNum")) == number and each.get("Cancelled") != "tYES"]
+    theirs = [each for each in named if code(str(each.get("CardCode") or "")) == code(bill.vendor)]
+    if not named:
+        raise Mismatch(Finding(Reason.ORDER_UNKNOWN, number))
+    if not theirs:
+        raise _differs(f"order {number} is of supplier {named[0].get('CardCode')}, not of {bill.vendor.strip()}")
+    # A number may recur in another series or year (SAP dossier 7.1): the one that is open is meant.
+    still_open = [each for each in theirs if each.get("DocumentStatus") == _OPEN]
+    chosen = still_open or theirs
+    if len(chosen) > 1:
+        raise _differs(f"{len(chosen)} orders of supplier {bill.vendor.strip()} have the number {number}")
+    return chosen[0]
+
+
+def _row_of(line: BillLine, order: Row) -> Row:
+    """The order's line; its number for people is one more than its key."""
+    for row in order.get("DocumentLines") or ():
+        if str(int(row["LineNum"]) + 1) == line.order_line.strip():
+            return row
+    raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
+
+
+def _supplies_of(line: BillLine, order: Row, row: Row, shelf: Shelf) -> Iterator[Supply]:
+    """Receipts first, oldest first, or only the one that is named; then what is open on the order itself."""
+    source = (int(order["DocEntry"]), int(row["LineNum"]))
+    wanted = line.receipt_number.strip()
+    for receipt in sorted(shelf.papers.receipts, key=lambda each: int(each["DocEntry"])):
+        if wanted and str(receipt.get("DocNum")) != wanted:
+            continue
+        for each in receipt.get("DocumentLines") or ():
+            if each.get("BaseType") == ORDER and (each.get("BaseEntry"), each.get("BaseLine")) == source:
+                yield shelf.supply(RECEIPT, receipt, each)
+    if not wanted:
+        yield shelf.supply(ORDER, order, row)
+
+
+def _item_bases(line: BillLine, quantity: Decimal, supplies: Sequence[Supply]) -> tuple[Base, ...]:
+    there = sum((each.left for each in supplies), Decimal(0))
+    if there <= 0 and line.receipt_number.strip():
+        raise _differs(f"receipt {line.receipt_number.strip()} has nothing open of order {_place(line)}")
+    if there <= 0:
+        raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
+    if there < quantity:
+        raise _differs(f"{quantity:f} are invoiced on order {_place(line)}, where {there:f} are open")
+    taken: list[tuple[Supply, Decimal]] = []
+    missing = quantity
+    for supply in supplies:
+        part = min(supply.left, missing)
+        if part > 0:
+            taken.append((supply, part))
+            supply.left -= part
+            missing -= part
+    nets = _shares(line.net, [part for _, part in taken])
+    return tuple(
+        Base(supply.object_type, supply.entry, supply.line, part, net)
+        for (supply, part), net in zip(taken, nets, strict=True)
+    )
+
+
+def _service_base(line: BillLine, order: Row, row: Row, shelf: Shelf) -> Base:
+    supply = shelf.supply(ORDER, order, row)
+    if supply.left <= 0:
+        raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
+    if supply.left < line.net:
+        raise _differs(f"{line.net:f} is invoiced on order {_place(line)}, where {supply.left:f} is open")
+    supply.left -= line.net
+    return Base(ORDER, supply.entry, supply.line, None, line.net)
+
+
+def _open_part(paper: Row, row: Row) -> Decimal:
+    """What can still be invoiced of a line; nothing once its header is closed (SAP dossier 7.2)."""
+    if paper.get("DocumentStatus") != _OPEN or row.get("LineStatus") not in (None, _OPEN):
+        return Decimal(0)
+    if paper.get("DocType") == _SERVICE:
+        is_foreign = decimal_of(row.get("OpenAmountFC")) != 0
+        return decimal_of(row.get("OpenAmountFC" if is_foreign else "OpenAmount"))
+    return decimal_of(row.get("RemainingOpenQuantity"))
+
+
+def _shares(net: Decimal, quantities: Sequence[Decimal]) -> list[Decimal]:
+    """The sum spread by quantity; the last takes what rounding leaves."""
+    whole = sum(quantities, Decimal(0))
+    shares = [rounded(net * quantity / whole) for quantity in quantities[:-1]]
+    return [*shares, net - sum(shares, Decimal(0))]
+
+
+def _place(line: BillLine) -> str:
+    number = line.order_line.strip()
+    return f"{line.order_number.strip()} line {number}" if number else f"{line.order_number.strip()} (no line is named)"
+
+
+def _differs(what: str) -> Mismatch:
+    return Mismatch(Finding(Reason.ORDER_DIFFERS, what))
