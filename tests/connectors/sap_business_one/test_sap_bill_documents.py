@@ -24,7 +24,7 @@ from ml_connector.connectors.sap_business_one.documents import (
     day_of,
     document_body,
     draft_status_of,
-    foretold_totals,
+    foretold_total,
     is_mirror,
     is_of,
     ledger_bill_of,
@@ -221,19 +221,23 @@ def test_a_cut_text_is_the_beginning_of_the_text(text: str, length: int) -> None
 # ------------------------------------------------------------------ totals
 
 
-def test_tax_rounded_by_line_and_by_code_are_both_foretold() -> None:
+def test_tax_is_rounded_by_line_or_once_for_each_code() -> None:
     lines = tuple(line(net=Decimal("0.10")) for _ in range(10))
-    assert foretold_totals(bill(lines=lines), {"VAT24": Decimal(24)}) == (Decimal("1.20"), Decimal("1.24"))
+    rates = {"VAT24": Decimal(24)}
+    assert foretold_total(bill(lines=lines), rates, by_code=False) == Decimal("1.20")
+    assert foretold_total(bill(lines=lines), rates, by_code=True) == Decimal("1.24")
 
 
-def test_nothing_is_foretold_of_a_tax_that_is_left_to_the_ledger() -> None:
-    assert foretold_totals(bill(lines=(LINE, line(tax_code=""))), {"VAT24": Decimal(24)}) == ()
+@pytest.mark.parametrize("tax_code", ["", "VAT14"])
+def test_nothing_is_foretold_of_a_tax_that_is_not_known(tax_code: str) -> None:
+    unknown = bill(lines=(LINE, line(tax_code=tax_code)))
+    assert foretold_total(unknown, {"VAT24": Decimal(24)}, by_code=False) is None
 
 
-@given(st.lists(st.decimals(-(10**6), 10**6, places=2), min_size=1, max_size=5))
-def test_without_tax_the_net_is_the_total(nets: list[Decimal]) -> None:
+@given(st.lists(st.decimals(-(10**6), 10**6, places=2), min_size=1, max_size=5), st.booleans())
+def test_without_tax_the_net_is_the_total(nets: list[Decimal], by_code: bool) -> None:
     lines = tuple(line(net=net) for net in nets)
-    assert foretold_totals(bill(lines=lines), {"VAT24": Decimal(0)}) == (add_up(nets),)
+    assert foretold_total(bill(lines=lines), {"VAT24": Decimal(0)}, by_code=by_code) == add_up(nets)
 
 
 def test_both_kinds_have_a_sort() -> None:

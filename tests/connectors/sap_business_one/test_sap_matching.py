@@ -103,7 +103,10 @@ def test_an_item_document_takes_no_row_that_is_only_coded() -> None:
 
 
 def service_order(left: str, **changes: Any) -> dict[str, Any]:
-    row = {"LineNum": 0, "LineStatus": "bost_Open", "OpenAmount": Decimal(left), "OpenAmountFC": Decimal(0)}
+    row = {
+        "LineNum": 0, "LineStatus": "bost_Open", "LineTotal": Decimal(100), "OpenAmount": Decimal(left),
+        "OpenAmountFC": Decimal(0),
+    }  # fmt: skip
     return order(row, DocType="dDocument_Service", **changes)
 
 
@@ -113,6 +116,17 @@ def test_a_service_order_is_invoiced_by_its_sum_and_other_rows_may_stand_beside(
     assert plan.bases_of(0) == ()
     assert plan.bases_of(1) == (Base(22, 5210, 0, None, Decimal("80.00")),)
     assert refused(matched("1", "100.01"), papers=Papers([service_order("100.00")])).reason is Reason.ORDER_DIFFERS
+
+
+def test_services_received_are_invoiced_by_the_receipt_and_only_in_the_orders_currency() -> None:
+    received = receipt(7, "0", DocType="dDocument_Service", DocumentStatus="bost_Open")
+    received["DocumentLines"][0] |= {"LineStatus": "bost_Open", "OpenAmount": Decimal(60), "OpenAmountFC": Decimal(0)}
+    papers = Papers([service_order("40.00", DocCurrency="EUR")], [received])
+    assert needs_receipts(papers.orders[0])
+    plan = planned(matched("1", "80.00"), papers=papers)
+    assert [(base.object_type, base.net) for base in plan.bases_of(0)] == [(20, 60), (22, 20)]
+    elsewhere = Papers([service_order("100.00", DocCurrency="USD")])
+    assert "USD" in refused(matched("1", "80.00"), papers=elsewhere).subject
 
 
 def test_item_and_service_orders_do_not_go_into_one_document() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -16,7 +16,6 @@ from ml_connector.connectors.sap_business_one.manifest import (
     DRAFT,
     INVOICE,
     MEMO_LENGTH,
-    NUMBER_LENGTH,
 )
 from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind, LedgerBill
 from ml_connector.records.money import add_up, round_amount
@@ -363,25 +362,17 @@ def rounded(amount: Decimal) -> Decimal:
     return amount.quantize(_CENT, rounding=ROUND_HALF_UP)
 
 
-def foretold_totals(bill: Bill, rates: Mapping[str, Decimal]) -> tuple[Decimal, ...]:
-    """What the ledger may make of the bill, tax included; empty where a tax code's rate is not known.
+def foretold_total(bill: Bill, rates: Mapping[str, Decimal], *, by_code: bool) -> Decimal | None:
+    """What the ledger will make of the bill, tax included; None where a tax code's rate is not known.
 
-    Tax is rounded line by line, or once for each code: the company's settings decide, in a way the dossier
-    does not describe. Both are given, the first first.
+    Tax is rounded line by line, or once for each code where the company groups lines.
     """
     if any(code(line.tax_code) not in rates for line in bill.lines):
-        return ()
-    by_line = add_up(
-        round_amount(line.net * rates[code(line.tax_code)] / 100, bill.currency) for line in bill.lines
-    )  # fmt: skip
-    nets: dict[str, Decimal] = {}
-    for line in bill.lines:
-        nets[code(line.tax_code)] = nets.get(code(line.tax_code), Decimal(0)) + line.net
-    by_code = add_up(round_amount(net * rates[tax_code] / 100, bill.currency) for tax_code, net in nets.items())
-    net = add_up(line.net for line in bill.lines)
-    return tuple(dict.fromkeys((net + by_line, net + by_code)))
-
-
-def quoted_numbers(numbers: Iterable[str]) -> tuple[str, ...]:
-    """Suppliers' numbers without repetitions, longer ones than the ledger can hold left out."""
-    return tuple(dict.fromkeys(each.strip() for each in numbers if each.strip() and units(each) <= NUMBER_LENGTH))
+        return None
+    nets: dict[object, tuple[str, Decimal]] = {}
+    for position, line in enumerate(bill.lines):
+        group = code(line.tax_code) if by_code else position
+        _, so_far = nets.get(group, ("", Decimal(0)))
+        nets[group] = (code(line.tax_code), so_far + line.net)
+    taxes = (round_amount(net * rates[tax_code] / 100, bill.currency) for tax_code, net in nets.values())
+    return add_up(line.net for line in bill.lines) + add_up(taxes)

@@ -15,15 +15,22 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from ml_connector.connectors.sap_business_one.documents import Base, Plan, code, decimal_of, rounded
+from ml_connector.connectors.sap_business_one.documents import (
+    Base,
+    Plan,
+    code,
+    decimal_of,
+    rounded,
+    same_currency,
+)
 from ml_connector.connectors.sap_business_one.manifest import ORDER, RECEIPT
 from ml_connector.records.invoice import Bill, BillLine, DocumentKind
 from ml_connector.records.reason import Finding, Reason
 
 Row = Mapping[str, Any]
 
-ORDER_FIELDS: Final = "DocEntry,DocNum,DocType,CardCode,DocumentStatus,Cancelled,DocumentLines"
-RECEIPT_FIELDS: Final = "DocEntry,DocNum,CardCode,DocumentStatus,CancelStatus,DocumentLines"
+ORDER_FIELDS: Final = "DocEntry,DocNum,DocType,CardCode,DocCurrency,DocumentStatus,Cancelled,DocumentLines"
+RECEIPT_FIELDS: Final = "DocEntry,DocNum,DocType,CardCode,DocumentStatus,CancelStatus,DocumentLines"
 _OPEN: Final = "bost_Open"
 _SERVICE: Final = "dDocument_Service"
 
@@ -85,6 +92,7 @@ def needs_receipts(order: Row) -> bool:
     """True where something of the order was received or invoiced: then its receipts have to be read too."""
     return order.get("DocumentStatus") != _OPEN or any(
         row.get("LineStatus") not in (None, _OPEN)
+        or (order.get("DocType") == _SERVICE and decimal_of(row.get("OpenAmount")) != decimal_of(row.get("LineTotal")))
         or decimal_of(row.get("RemainingOpenQuantity")) != decimal_of(row.get("Quantity"))
         for row in order.get("DocumentLines") or ()
     )
@@ -126,11 +134,12 @@ def _bases_of(bill: Bill, line: BillLine, shelf: Shelf) -> tuple[Base, ...]:
     order = _order_of(bill, line, shelf.papers.orders)
     row = _row_of(line, order)
     quantity = line.quantity or Decimal(0)
-    if line.net < 0 or quantity <= 0:
-        raise _differs(f"a row matched to order {_place(line)} takes away, which only a credit note can")
+    if line.net <= 0 or quantity <= 0:
+        raise _differs(f"a row matched to order {_place(line)} takes away, or nothing")
+    supplies = list(_supplies_of(line, order, row, shelf))
     if order.get("DocType") == _SERVICE:
-        return (_service_base(line, order, row, shelf),)
-    return _item_bases(line, quantity, list(_supplies_of(line, order, row, shelf)))
+        return _service_bases(bill, line, order, supplies)
+    return _item_bases(line, quantity, supplies)
 
 
 def _order_of(bill: Bill, line: BillLine, orders: Sequence[Row]) -> Row:
@@ -172,21 +181,7 @@ def _supplies_of(line: BillLine, order: Row, row: Row, shelf: Shelf) -> Iterator
 
 
 def _item_bases(line: BillLine, quantity: Decimal, supplies: Sequence[Supply]) -> tuple[Base, ...]:
-    there = sum((each.left for each in supplies), Decimal(0))
-    if there <= 0 and line.receipt_number.strip():
-        raise _differs(f"receipt {line.receipt_number.strip()} has nothing open of order {_place(line)}")
-    if there <= 0:
-        raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
-    if there < quantity:
-        raise _differs(f"{quantity:f} are invoiced on order {_place(line)}, where {there:f} are open")
-    taken: list[tuple[Supply, Decimal]] = []
-    missing = quantity
-    for supply in supplies:
-        part = min(supply.left, missing)
-        if part > 0:
-            taken.append((supply, part))
-            supply.left -= part
-            missing -= part
+    taken = _take(line, quantity, supplies)
     nets = _shares(line.net, [part for _, part in taken])
     return tuple(
         Base(supply.object_type, supply.entry, supply.line, part, net)
@@ -194,14 +189,35 @@ def _item_bases(line: BillLine, quantity: Decimal, supplies: Sequence[Supply]) -
     )
 
 
-def _service_base(line: BillLine, order: Row, row: Row, shelf: Shelf) -> Base:
-    supply = shelf.supply(ORDER, order, row)
-    if supply.left <= 0:
+def _service_bases(bill: Bill, line: BillLine, order: Row, supplies: Sequence[Supply]) -> tuple[Base, ...]:
+    """What is open on services is a sum, in the order's currency."""
+    currency = str(order.get("DocCurrency") or "")
+    if currency and not same_currency(bill.currency, currency):
+        raise _differs(f"order {_place(line)} is in {currency}, the invoice in {code(bill.currency)}")
+    return tuple(
+        Base(supply.object_type, supply.entry, supply.line, None, part)
+        for supply, part in _take(line, line.net, supplies)
+    )
+
+
+def _take(line: BillLine, wanted: Decimal, supplies: Sequence[Supply]) -> list[tuple[Supply, Decimal]]:
+    """Takes as much off the supplies, in their order. Raises Mismatch where they do not hold it."""
+    there = sum((each.left for each in supplies), Decimal(0))
+    if there <= 0 and line.receipt_number.strip():
+        raise _differs(f"receipt {line.receipt_number.strip()} has nothing open of order {_place(line)}")
+    if there <= 0:
         raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
-    if supply.left < line.net:
-        raise _differs(f"{line.net:f} is invoiced on order {_place(line)}, where {supply.left:f} is open")
-    supply.left -= line.net
-    return Base(ORDER, supply.entry, supply.line, None, line.net)
+    if there < wanted:
+        raise _differs(f"{wanted:f} are invoiced on order {_place(line)}, where {there:f} are open")
+    taken: list[tuple[Supply, Decimal]] = []
+    missing = wanted
+    for supply in supplies:
+        part = min(supply.left, missing)
+        if part > 0:
+            taken.append((supply, part))
+            supply.left -= part
+            missing -= part
+    return taken
 
 
 def _open_part(paper: Row, row: Row) -> Decimal:
