@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from ml_connector.connectors.odata import any_of
+from ml_connector.connectors.sap_business_one.client import ServiceLayer
 from ml_connector.connectors.sap_business_one.documents import (
     Base,
     Plan,
@@ -23,7 +25,7 @@ from ml_connector.connectors.sap_business_one.documents import (
     rounded,
     same_currency,
 )
-from ml_connector.connectors.sap_business_one.manifest import ORDER, RECEIPT
+from ml_connector.connectors.sap_business_one.manifest import DOCUMENTS_PER_PAGE, OR_TERMS, ORDER, RECEIPT
 from ml_connector.records.invoice import Bill, BillLine, DocumentKind
 from ml_connector.records.reason import Finding, Reason
 
@@ -244,3 +246,24 @@ def _place(line: BillLine) -> str:
 
 def _differs(what: str) -> Mismatch:
     return Mismatch(Finding(Reason.ORDER_DIFFERS, what))
+
+
+# ------------------------------------------------------------------ reading
+
+
+async def read_papers(client: ServiceLayer, bills: Sequence[Bill]) -> Papers:
+    """The orders that bills are matched to, and the open receipts of their vendors where any may be needed."""
+    numbers = sorted(int(number) for number in wanted_orders(bills) if number.isdecimal())
+    orders: list[Row] = []
+    for start in range(0, len(numbers), OR_TERMS):
+        wanted = " or ".join(f"DocNum eq {number}" for number in numbers[start : start + OR_TERMS])
+        orders += await client.rows(
+            "PurchaseOrders", {"$filter": wanted, "$select": ORDER_FIELDS}, key="DocEntry", size=DOCUMENTS_PER_PAGE
+        )
+    vendors = sorted({str(order.get("CardCode")) for order in orders if needs_receipts(order)})
+    receipts: list[Row] = []
+    for start in range(0, len(vendors), OR_TERMS):
+        wanted = f"DocumentStatus eq 'bost_Open' and ({any_of('CardCode', vendors[start : start + OR_TERMS])})"
+        options = {"$filter": wanted, "$select": RECEIPT_FIELDS}
+        receipts += await client.rows("PurchaseDeliveryNotes", options, key="DocEntry", size=DOCUMENTS_PER_PAGE)
+    return Papers(orders, receipts)

@@ -1,0 +1,259 @@
+"""What checking and posting need to know of the company, read at most once for all who ask at the same time.
+
+Each kind of knowledge is kept for a stated age, short where it decides about posting. Posting periods are not
+among it: the Service Layer does not tell them, its refusal does (SAP dossier 7.6). Nor are rates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final, Generic, TypeVar
+
+from ml_connector.connectors.odata import any_of
+from ml_connector.connectors.sap_business_one.client import ANY_CASE, ServiceLayer
+from ml_connector.connectors.sap_business_one.documents import code, decimal_of
+from ml_connector.connectors.sap_business_one.errors import unexpected
+from ml_connector.connectors.sap_business_one.manifest import OR_TERMS
+from ml_connector.connectors.sap_business_one.mapping import (
+    ACCOUNT_FIELDS,
+    PROJECT_FIELDS,
+    RULE_FIELDS,
+    TAX_CODE,
+    dimension_value_of,
+    is_postable,
+    is_usable,
+    is_yes,
+    project_of,
+    rate_on,
+    tax_field_of,
+    text,
+    visible_number,
+)
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+
+VENDOR_AGE: Final = 60.0
+"""Seconds a vendor is remembered: a block must be noticed soon."""
+SNAPSHOT_AGE: Final = 300.0
+
+
+class Remembered(Generic[T]):
+    """One thing read on demand, once for all who wait, and kept for a while."""
+
+    def __init__(self, load: Callable[[], Awaitable[T]], *, age: float = SNAPSHOT_AGE) -> None:
+        self._load = load
+        self._age = age
+        self._lock = asyncio.Lock()
+        self._value: T | None = None
+        self._at = float("-inf")
+
+    async def get(self, *, not_before: float | None = None) -> T:
+        """The value, read anew where it is too old, or from before `not_before` (monotonic seconds)."""
+        async with self._lock:
+            limit = time.monotonic() - self._age if not_before is None else not_before
+            if self._value is None or self._at < limit:
+                asked_at = time.monotonic()
+                self._value = await self._load()
+                self._at = asked_at
+            return self._value
+
+
+class Many(Generic[T]):
+    """Things read by key; keys asked for while a read is under way share the next one.
+
+    A key that was looked for and not found is remembered as None.
+    """
+
+    def __init__(self, load: Callable[[frozenset[str]], Awaitable[Mapping[str, T]]], *, age: float) -> None:
+        self._load = load
+        self._age = age
+        self._lock = asyncio.Lock()
+        self._wanted: set[str] = set()
+        self._known: dict[str, tuple[float, T | None]] = {}
+
+    async def get(self, keys: Iterable[str]) -> dict[str, T | None]:
+        """What is known of `keys`, reading what is missing or too old."""
+        asked = set(keys)
+        self._wanted |= {key for key in asked if not self._is_fresh(key)}
+        async with self._lock:
+            missing = frozenset(key for key in self._wanted | asked if not self._is_fresh(key))
+            self._wanted.clear()
+            if missing:
+                asked_at = time.monotonic()
+                found = await self._load(missing)
+                self._known = {key: kept for key, kept in self._known.items() if key in asked or self._is_fresh(key)}
+                self._known |= {key: (asked_at, found.get(key)) for key in missing}
+            return {key: self._known[key][1] for key in asked}
+
+    def _is_fresh(self, key: str) -> bool:
+        kept = self._known.get(key)
+        return kept is not None and time.monotonic() - kept[0] < self._age
+
+
+# ------------------------------------------------------------------ what is known
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What the company decides about its documents (SAP dossier 6.8)."""
+
+    local_currency: str
+    tax_field: str
+    has_branches: bool
+    price_places: int
+    groups_lines_for_tax: bool
+    """True: tax is rounded once for each code. UNCONFIRMED that GroupLinesInVATCalculation says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class VendorFacts:
+    """A supplier, with the window in which it may be billed."""
+
+    row: Row
+
+    def is_usable_on(self, day: date) -> bool:
+        """True where bills may be posted for it on that day."""
+        return is_usable(self.row, day, valid="Valid", frozen="Frozen")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """An account, with the window in which it may be posted on."""
+
+    code: str
+    """The internal one, which documents carry."""
+    row: Row
+
+    def is_postable_on(self, day: date) -> bool:
+        """True where a line may be coded on it on that day."""
+        return is_postable(self.row, day)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueFacts:
+    """A distribution rule or a project, with the window in which it is active."""
+
+    row: Row
+    is_project: bool
+
+    @property
+    def code(self) -> str:
+        """As the ledger spells it."""
+        return text(self.row, "Code" if self.is_project else "FactorCode")
+
+    def is_active_on(self, day: date) -> bool:
+        """True where a line may carry it on that day."""
+        return (project_of(self.row, day) if self.is_project else dimension_value_of(self.row, "", day)).active
+
+
+@dataclass(frozen=True, slots=True)
+class TaxFacts:
+    """A tax code a purchase line may carry."""
+
+    is_active: bool
+    row: Row
+
+    @property
+    def code(self) -> str:
+        """As the ledger spells it."""
+        return text(self.row, "Code")
+
+    def percent_on(self, day: date) -> Decimal | None:
+        """The rate that is added to the net sum; None where that cannot be told from the rate alone."""
+        if is_yes(self.row, "AcquisitionReverse"):
+            return None
+        return decimal_of(self.row["Rate"]) if "Rate" in self.row else rate_on(self.row, day)
+
+
+class Books:
+    """The company's own books as far as checking and posting need them."""
+
+    def __init__(self, client: ServiceLayer, *, tax_field: str = "") -> None:
+        self._client = client
+        self._tax_field = tax_field
+        self.company = Remembered(self._load_company)
+        self.vendors = Many(self._load_vendors, age=VENDOR_AGE)
+        """By CardCode in capitals."""
+        self.accounts = Remembered(self._load_accounts)
+        """By visible number in capitals."""
+        self.rules = Remembered(self._load_rules)
+        """Distribution rules by dimension, 1 to 5, and code."""
+        self.projects = Remembered(self._load_projects)
+        self.tax_codes = Remembered(self._load_tax_codes)
+        self.currencies = Remembered(self._load_currencies)
+        self.branches = Remembered(self._load_branches)
+        """BPLIDs of the branches that are in use."""
+
+    async def _load_company(self) -> Company:
+        info, admin = await asyncio.gather(
+            self._client.call("CompanyService_GetCompanyInfo"), self._client.call("CompanyService_GetAdminInfo")
+        )
+        currency = text(admin, "LocalCurrency")
+        if not currency:
+            raise unexpected("the company's settings name no local currency")
+        places = admin.get("PriceAccuracy")
+        return Company(
+            local_currency=currency,
+            tax_field=tax_field_of(self._tax_field, text(info, "Localization")),
+            has_branches=is_yes(admin, "EnableBranches"),
+            price_places=min(6, max(0, int(decimal_of(places)))) if places is not None else 6,
+            groups_lines_for_tax=is_yes(info, "GroupLinesInVATCalculation"),
+        )
+
+    async def _load_vendors(self, wanted: frozenset[str]) -> Mapping[str, VendorFacts]:
+        asked = sorted(each for each in wanted if each)
+        found: dict[str, VendorFacts] = {}
+        for start in range(0, len(asked), OR_TERMS):
+            group = any_of("CardCode", asked[start : start + OR_TERMS])
+            options = {
+                "$filter": f"CardType eq 'cSupplier' and ({group})",
+                "$select": "CardCode,CardType,Valid,ValidFrom,ValidTo,Frozen,FrozenFrom,FrozenTo",
+            }
+            rows = await self._client.rows("BusinessPartners", options, headers=ANY_CASE)
+            found |= {code(text(row, "CardCode")): VendorFacts(row) for row in rows}
+        return found
+
+    async def _load_accounts(self) -> Mapping[str, AccountFacts]:
+        rows = await self._client.rows("ChartOfAccounts", {"$select": ",".join(ACCOUNT_FIELDS)}, key="Code")
+        return {code(visible_number(row)): AccountFacts(text(row, "Code"), row) for row in rows}
+
+    async def _load_rules(self) -> Mapping[str, Mapping[str, ValueFacts]]:
+        rows = await self._client.rows("DistributionRules", {"$select": ",".join(RULE_FIELDS)}, key="FactorCode")
+        found: dict[str, dict[str, ValueFacts]] = {}
+        for row in rows:
+            values = found.setdefault(text(row, "InWhichDimension"), {})
+            values[code(text(row, "FactorCode"))] = ValueFacts(row, is_project=False)
+        return found
+
+    async def _load_projects(self) -> Mapping[str, ValueFacts]:
+        rows = await self._client.rows("Projects", {"$select": ",".join(PROJECT_FIELDS)}, key="Code")
+        return {code(text(row, "Code")): ValueFacts(row, is_project=True) for row in rows}
+
+    async def _load_tax_codes(self) -> Mapping[str, TaxFacts]:
+        if (await self.company.get()).tax_field == TAX_CODE:
+            rows = await self._client.rows("SalesTaxCodes", {"$select": "Code,Rate,ValidForAP,Inactive"}, key="Code")
+            return {
+                code(text(row, "Code")): TaxFacts(is_yes(row, "ValidForAP") and not is_yes(row, "Inactive"), row)
+                for row in rows
+            }
+        select = "Code,Category,Inactive,AcquisitionReverse,VatGroups_Lines"
+        rows = await self._client.rows("VatGroups", {"$select": select}, key="Code")
+        return {code(text(row, "Code")): TaxFacts(_is_for_purchases(row), row) for row in rows}
+
+    async def _load_currencies(self) -> frozenset[str]:
+        rows = await self._client.rows("Currencies", {"$select": "Code"}, key="Code")
+        return frozenset(code(text(row, "Code")) for row in rows)
+
+    async def _load_branches(self) -> frozenset[str]:
+        rows = await self._client.rows("BusinessPlaces", {"$select": "BPLID,Disabled"}, key="BPLID")
+        return frozenset(text(row, "BPLID") for row in rows if not is_yes(row, "Disabled"))
+
+
+def _is_for_purchases(row: Row) -> bool:
+    return text(row, "Category") in ("bovcInputTax", "I") and not is_yes(row, "Inactive")
