@@ -67,7 +67,8 @@ class Switches:
     """An approval procedure takes every purchase invoice and credit note (EnableApprovalProcedureInDI)."""
     profile: int = 2024
     """2021 lacks PaidToDate and DataVersion; 2024 has them."""
-    localisation: str = "Finland"
+    localisation: str = "FI"
+    """CompanyInfo.Localization; its form is UNCONFIRMED, a country code here."""
     closed_base_code: int = -5002
     """How a closed base document is refused: -5002 or -10."""
     attachments_folder: bool = True

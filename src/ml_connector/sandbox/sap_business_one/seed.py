@@ -17,7 +17,7 @@ DIMENSIONS = {"DEPARTMENT": 1, "AREA": 2, "CAMPAIGN": 3}
 DEFAULT_CENTRE = "Centr_z"
 """The centre that B1 makes by itself and that has no distribution rule (B1 dossier 6.4)."""
 SHARED_RULE = "SHARED"
-_SALES_TAX = ("USA", "Canada", "India", "Brazil")
+_SALES_TAX = ("US", "CA", "IN", "BR")
 """Localisations with sales tax codes in place of VAT groups (B1 dossier 6.6)."""
 
 

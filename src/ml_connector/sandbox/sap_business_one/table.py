@@ -99,20 +99,21 @@ class Table:
 
     def find(self, name: str, value: object) -> list[Row]:
         """The rows with that value in an indexed property, oldest first."""
-        return [self.rows[key] for key in self._by[name].get(value, ())]
+        found = (self.rows[key] for key in self._by[name].get(folded_value(value), ()))
+        return [row for row in found if row.get(name) == value]
 
     def first(self, name: str, value: object) -> Row | None:
         """One of them, or None."""
-        key = next(iter(self._by[name].get(value, ())), None)
-        return None if key is None else self.rows[key]
+        return next(iter(self.find(name, value)), None)
 
     def is_indexed(self, name: str) -> bool:
         """True when `find` takes that property."""
         return name in self._by
 
-    def count_of(self, name: str, value: object) -> int:
-        """How many rows `find` would give."""
-        return len(self._by[name].get(value, ()))
+    def keys_alike(self, name: str, values: Iterable[object]) -> list[Key]:
+        """The keys of rows with one of those values in an indexed property; values folded, see `folded_value`."""
+        index = self._by[name]
+        return [key for value in values for key in index.get(value, ())]
 
     def keys_after(self, key: Key, *, including: bool = False) -> list[Key]:
         """The keys above that one, ascending."""
@@ -152,7 +153,7 @@ class Table:
         if before is None:
             self._append(key)
         for name, index in self._by.items():
-            index.setdefault(after.get(name), {})[key] = None
+            index.setdefault(folded_value(after.get(name)), {})[key] = None
         if self._stamped and (before is None or before["UpdateDate"] != after["UpdateDate"]):
             insort(self._days, (after["UpdateDate"], key))
             if len(self._days) > 2 * len(self.rows) + 1_000:
@@ -166,13 +167,18 @@ class Table:
 
     def _unindex(self, key: Key, before: Row, after: Row | None) -> None:
         for name, index in self._by.items():
-            value = before.get(name)
-            if after is not None and after.get(name) == value:
+            value = folded_value(before.get(name))
+            if after is not None and folded_value(after.get(name)) == value:
                 continue
             keys = index[value]
             keys.pop(key, None)
             if not keys:
                 del index[value]
+
+
+def folded_value(value: object) -> object:
+    """What indexes know a value by: text in lower case, so that they serve B1S-CaseInsensitive too."""
+    return value.lower() if isinstance(value, str) else value
 
 
 def etag(row: Row) -> str:
