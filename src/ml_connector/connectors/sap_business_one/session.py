@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
+from decimal import Decimal
 from typing import Any, Final
 
 import aiohttp
@@ -26,7 +27,7 @@ from ml_connector.records.reason import Finding, Reason
 # A good login takes 3 to 8 s, a refused one longer (SAP dossier 4.1).
 _LOGIN_LIMITS: Final = Limits(parallel_calls=1, calls=10, per_seconds=1.0, page_size=1, write_timeout=60.0)
 _COOKIES: Final = ("B1SESSION", "ROUTEID")
-_DEFAULT_MINUTES: Final = 30
+_DEFAULT_LIFETIME: Final = 1_800.0
 _MARGIN: Final = 60.0
 """Seconds before the end of the time-out at which the session is no longer trusted (SAP dossier 4.4)."""
 REFUSAL_AGE: Final = 30.0
@@ -70,7 +71,7 @@ class Session:
         )
         self._lock = asyncio.Lock()
         self._cookies = ""
-        self._lifetime = _DEFAULT_MINUTES * 60.0
+        self._lifetime = _DEFAULT_LIFETIME
         self._used_at = 0.0
         self._refusal: Refused | None = None
         self._refused_at = float("-inf")
@@ -154,7 +155,7 @@ class Session:
             cookies["B1SESSION"] = str(answer["SessionId"])
         if "B1SESSION" not in cookies:
             raise unexpected("the answer to the login holds no session")
-        self._lifetime = 60.0 * _minutes(answer)
+        self._lifetime = _lifetime_of(answer)
         self.version = str(answer.get("Version") or "") if isinstance(answer, dict) else ""
         self._used_at = time.monotonic()
         self._cookies = "; ".join(f"{name}={cookies[name]}" for name in _COOKIES if name in cookies)
@@ -214,10 +215,10 @@ def json_of(reply: Reply) -> Any:
         return reply.text()
 
 
-def _minutes(answer: Any) -> float:
-    """`SessionTimeout`, in minutes (SAP dossier 4.1)."""
+def _lifetime_of(answer: Any) -> float:
+    """Seconds of the time-out; `SessionTimeout` is in minutes (SAP dossier 4.1)."""
     try:
-        minutes = float(answer["SessionTimeout"])
-    except (KeyError, TypeError, ValueError):
-        return _DEFAULT_MINUTES
-    return minutes if minutes > 0 else _DEFAULT_MINUTES
+        thousandths = int(Decimal(str(answer["SessionTimeout"])) * 60_000)
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return _DEFAULT_LIFETIME
+    return thousandths / 1_000 if thousandths > 0 else _DEFAULT_LIFETIME
