@@ -44,8 +44,10 @@ class Attachments:
         mark = f"({bill_id.replace(':', '-')}-"
         stem, extension = split_name(name)
         entry = document.get(_ENTRY) if document else None
-        if entry is not None and _has(await self._client.get(keyed("Attachments2", int(entry))), f"{stem} {mark}"):
-            return
+        if entry is not None:
+            there = await self._client.get(keyed("Attachments2", int(entry)))
+            if _has(there, f"{stem} {mark}", extension):
+                return
         unique = f"{stem} {mark}{self._token()}){extension}"
         if entry is not None:
             await self._client.upload(keyed("Attachments2", int(entry)), unique, content, method="PATCH")
@@ -66,9 +68,16 @@ def split_name(name: str) -> tuple[str, str]:
     return cut(stem, _NAME_LENGTH), f".{extension}" if extension else ""
 
 
-def _has(attachments: Row | None, beginning: str) -> bool:
+def _has(attachments: Row | None, beginning: str, extension: str) -> bool:
+    """True where a line is that file: its name, split or whole, and its extension (SAP dossier 7.4)."""
     lines = attachments.get("Attachments2_Lines") if attachments else None
-    return any(str(line.get("FileName") or "").lower().startswith(beginning.lower()) for line in lines or ())
+    for line in lines or ():
+        whole = str(line.get("FileName") or "").lower()
+        theirs = str(line.get("FileExtension") or "").lower()
+        whole = f"{whole}.{theirs}" if theirs and not whole.endswith(f".{theirs}") else whole
+        if whole.startswith(beginning.lower()) and whole.endswith(f"){extension.lower()}"):
+            return True
+    return False
 
 
 def _path(bill_id: str) -> str:
