@@ -73,7 +73,7 @@ class Session:
         self._cookies = ""
         self._lifetime = _DEFAULT_LIFETIME
         self._used_at = 0.0
-        self._refusal: Refused | None = None
+        self._refusal: Reply | None = None
         self._refused_at = float("-inf")
         self._broken = 0
         self._broken_at = float("-inf")
@@ -135,7 +135,7 @@ class Session:
     async def _login(self) -> None:
         self._cookies = ""
         if self._refusal is not None and time.monotonic() - self._refused_at < REFUSAL_AGE:
-            raise self._refusal
+            raise refusal_of(self._refusal)
         self._refusal = None
         body = {"CompanyDB": self._address.company_db, "UserName": self._username, "Password": self._password}
         async with recording():  # kept apart: a body with the password in it belongs in no trail
@@ -144,8 +144,8 @@ class Session:
             )
         self.logins += 1
         if not reply.ok:
-            self._refusal, self._refused_at = refusal_of(reply), time.monotonic()
-            raise self._refusal
+            self._refusal, self._refused_at = reply, time.monotonic()
+            raise refusal_of(reply)
         self._take(reply)
 
     def _take(self, reply: Reply) -> None:
