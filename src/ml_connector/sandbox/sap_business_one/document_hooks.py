@@ -1,14 +1,14 @@
 """The control pages about documents: what people do to bills, orders, payments and approvals in B1's own screens.
 
-`bills` is what tests count.
+`ACTIONS` are the POST pages of one company; `bills` is what tests count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ml_connector.sandbox.sap_business_one import drafts, orders, payments, posting
 from ml_connector.sandbox.sap_business_one.attachments import files_of
@@ -21,11 +21,8 @@ from ml_connector.sandbox.sap_business_one.kinds import BILLS, BY_OBJECT_TYPE, C
 from ml_connector.sandbox.sap_business_one.lines import shown_line
 from ml_connector.sandbox.sap_business_one.schema import SETS, Row
 
-if TYPE_CHECKING:
-    from ml_connector.sandbox.sap_business_one.hooks import Action, Hooks, View
-
 Asked = dict[str, Any]
-DOCUMENT_PAGES = {
+PAGES = {
     "GET /_sandbox/bills": "?company= (&rows=true): every invoice and credit note, cancelled ones, mirrors and drafts",
     "POST /_sandbox/pay": "{company, id | number, kind?, date?, amount?, discount?, reference?}; or {company, vendor, "
     "amount} on account",
@@ -42,24 +39,6 @@ DOCUMENT_PAGES = {
     "POST /_sandbox/reject": "{company, draft, cancel?}",
     "POST /_sandbox/remove-draft": "{company, draft}",
 }
-
-
-def document_actions(hooks: Hooks) -> dict[str, Action]:
-    """The POST pages by name."""
-    return {name: _in_books(hooks, action) for name, action in _ACTIONS.items()}
-
-
-def _in_books(hooks: Hooks, action: Callable[[Books, Asked], Any]) -> Action:
-    return lambda asked: action(hooks.books(asked), asked)
-
-
-def document_views(hooks: Hooks) -> dict[str, View]:
-    """The GET pages by name."""
-
-    def show(query: Mapping[str, str]) -> Any:
-        return bills(hooks.chosen(query), rows=query.get("rows") == "true")
-
-    return {"bills": show}
 
 
 def bills(every: Iterable[Books], *, rows: bool = False) -> dict[str, Any]:
@@ -364,7 +343,7 @@ def _remove_draft(books: Books, asked: Asked) -> Any:
     return {"removed": str(asked["draft"])}
 
 
-_ACTIONS: dict[str, Callable[[Books, Asked], Any]] = {
+ACTIONS: dict[str, Callable[[Books, Asked], Any]] = {
     "pay": _pay,
     "pay-many": _pay_many,
     "unpay": _unpay,
@@ -377,3 +356,4 @@ _ACTIONS: dict[str, Callable[[Books, Asked], Any]] = {
     "reject": _reject,
     "remove-draft": _remove_draft,
 }
+"""The POST pages by name; a LookupError is a 404, B1Error and ValueError a 400."""
