@@ -1,4 +1,4 @@
-"""Serves the simulated systems, each on its own port, with one trading company living in all of them."""
+"""Serves the simulated systems, each on its own port; every ERP has a trading company of its own, Basware has all."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from ml_connector.sandbox.basware import Basware
 from ml_connector.sandbox.business_central import BusinessCentral
 from ml_connector.sandbox.clock import Clock
 from ml_connector.sandbox.company import found
+from ml_connector.sandbox.sap_business_one import SapBusinessOne
 
 _BUSINESS_CENTRAL = 20
+_SAP_BUSINESS_ONE = 40
 
 
 class System(Protocol):
@@ -59,16 +61,18 @@ async def start(
 ) -> Running:
     """Serves every system from `port_base` on; returns once they answer.
 
-    `seeded=False` founds the company without invoices. Raises OSError where a port is taken.
+    Company 1000 keeps its books in Business Central, 2000 in SAP Business One. `seeded=False` founds both without
+    invoices. Raises OSError where a port is taken.
     """
     clock = Clock()
-    company = found(today=today or clock.now().date(), invoices=None if seeded else 0)
+    first = today or clock.now().date()
+    acme, second = (found(code, today=first, invoices=None if seeded else 0) for code in ("1000", "2000"))
     systems: dict[str, tuple[int, System]] = {
         "basware": (
             port_base,
             Basware(
                 clock=clock,
-                companies=[company],
+                companies=[acme, second],
                 file_origin=f"http://{host}:{port_base + 1}",
                 token_seconds=token_seconds,
                 import_delay=import_delay,
@@ -76,7 +80,11 @@ async def start(
         ),
         "business-central": (
             port_base + _BUSINESS_CENTRAL,
-            BusinessCentral(clock=clock, companies=[company], token_seconds=token_seconds),
+            BusinessCentral(clock=clock, companies=[acme], token_seconds=token_seconds),
+        ),
+        "sap-business-one": (
+            port_base + _SAP_BUSINESS_ONE,
+            SapBusinessOne(clock=clock, companies=[second]),
         ),
     }
     running = Running({name: f"http://{host}:{port}" for name, (port, _) in systems.items()})

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from aiohttp import web
 
 from ml_connector.sandbox.clock import Clock
+from ml_connector.sandbox.sap_business_one import attachments, documents
 from ml_connector.sandbox.sap_business_one.batch import run_batch
 from ml_connector.sandbox.sap_business_one.books import Books, company_db
 from ml_connector.sandbox.sap_business_one.calls import Answer, Call, Visit, read_options, read_path
-from ml_connector.sandbox.sap_business_one.errors import B1Error, RawRefusal, no_session, unknown_service
-from ml_connector.sandbox.sap_business_one.hooks import Action, Hooks, View
+from ml_connector.sandbox.sap_business_one.document_seed import seed_documents
+from ml_connector.sandbox.sap_business_one.errors import B1Error, RawRefusal, no_session
+from ml_connector.sandbox.sap_business_one.hooks import Hooks
 from ml_connector.sandbox.sap_business_one.seed import open_books
 from ml_connector.sandbox.sap_business_one.service import Habits, Service
 from ml_connector.sandbox.sap_business_one.sessions import VERSION, Session, Sessions
@@ -43,7 +43,7 @@ class SapBusinessOne:
         """Nodes whose /ping answers 503."""
         self.latency: dict[str, float] = {"request": 0.0, "post": 0.0, "first": 0.0}
         """Seconds: every request, every POST, the first request of a session."""
-        self.service = _service(self.store)
+        self.service = Service(self.store, Habits(), documents, attachments)
         self.reset()
 
     def reset(self) -> None:
@@ -64,24 +64,9 @@ class SapBusinessOne:
     def add(self, company: TradingCompany) -> None:
         """Opens the books of one more company."""
         books = open_books(self.store, company)
-        _seed_documents(books)
+        seed_documents(books)
         self.store.commit()
         self.books[company_db(company.code)] = books
-
-    def document_actions(self, hooks: Hooks) -> dict[str, Action]:
-        """The control pages that change documents and payments."""
-        found = _module("document_hooks")
-        return {} if found is None else found.document_actions(hooks)
-
-    def document_views(self, hooks: Hooks) -> dict[str, View]:
-        """The control pages that show documents."""
-        found = _module("document_hooks")
-        return {} if found is None else found.document_views(hooks)
-
-    def document_pages(self) -> dict[str, str]:
-        """What those pages are for."""
-        found = _module("document_hooks")
-        return {} if found is None else found.DOCUMENT_PAGES
 
     def applications(self) -> list[web.Application]:
         """The one application, to be served on the base port + 40."""
@@ -171,31 +156,6 @@ async def _refuse_expectation(_: web.Request) -> web.StreamResponse:
     response = web.Response(status=500)
     response.force_close()
     return response
-
-
-def _service(store: Store) -> Service:
-    documents: Any = _module("documents") or _Absent()
-    attachments: Any = _module("attachments") or _Absent()
-    return Service(store, Habits(), documents, attachments)
-
-
-def _seed_documents(books: Books) -> None:
-    seed = _module("document_seed")
-    if seed is not None:
-        seed.seed_documents(books)
-
-
-def _module(name: str) -> Any:
-    full = f"ml_connector.sandbox.sap_business_one.{name}"
-    return import_module(full) if find_spec(full) else None
-
-
-class _Absent:
-    def __getattr__(self, name: str) -> Any:
-        def refuse(*_: Any, **__: Any) -> Any:
-            raise unknown_service()
-
-        return refuse
 
 
 def _target(raw: str) -> tuple[int | None, str]:

@@ -20,6 +20,7 @@ from ml_connector.sandbox.company import found
 from ml_connector.sandbox.sap_business_one import changes
 from ml_connector.sandbox.sap_business_one.books import Books, Duplicates, company_db
 from ml_connector.sandbox.sap_business_one.chart import set_segments
+from ml_connector.sandbox.sap_business_one.document_hooks import DOCUMENT_PAGES, document_actions, document_views
 from ml_connector.sandbox.sap_business_one.errors import B1Error
 from ml_connector.sandbox.sap_business_one.seed import set_localisation
 from ml_connector.sandbox.sap_business_one.wire import dump_json
@@ -70,10 +71,10 @@ class Hooks:
     def install(self, app: web.Application) -> None:
         """Adds the pages."""
         app.router.add_get("/_sandbox/", self._index)
-        views: dict[str, View] = {"state": lambda _: self._state(), **self.system.document_views(self)}
+        views: dict[str, View] = {"state": lambda _: self._state(), **document_views(self)}
         for name, view in views.items():
             app.router.add_get(f"/_sandbox/{name}", self._viewer(view))
-        for name, action in {**self._actions(), **self.system.document_actions(self)}.items():
+        for name, action in {**self._actions(), **document_actions(self)}.items():
             app.router.add_post(f"/_sandbox/{name}", self._handler(action))
 
     def books(self, asked: Mapping[str, Any]) -> Books:
@@ -145,7 +146,7 @@ class Hooks:
 
     async def _index(self, request: web.Request) -> web.Response:
         what = "A simulated SAP Business One. Nothing here is real."
-        pages = {**PAGES, **self.system.document_pages()}
+        pages = {**PAGES, **DOCUMENT_PAGES}
         if "text/html" not in request.headers.get("Accept", ""):
             return _json({"system": "sap-business-one", "simulated": True, "about": what, "pages": pages})
         items = "".join(f"<li><code>{escape(page)}</code> {escape(text)}</li>" for page, text in pages.items())
