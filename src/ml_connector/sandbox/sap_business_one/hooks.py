@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from ml_connector.sandbox.company import found
-from ml_connector.sandbox.sap_business_one import changes
+from ml_connector.sandbox.sap_business_one import changes, document_hooks
 from ml_connector.sandbox.sap_business_one.books import Books, Duplicates, company_db
 from ml_connector.sandbox.sap_business_one.chart import set_segments
-from ml_connector.sandbox.sap_business_one.document_hooks import DOCUMENT_PAGES, document_actions, document_views
 from ml_connector.sandbox.sap_business_one.errors import B1Error
 from ml_connector.sandbox.sap_business_one.seed import set_localisation
 from ml_connector.sandbox.sap_business_one.wire import dump_json
@@ -71,10 +70,11 @@ class Hooks:
     def install(self, app: web.Application) -> None:
         """Adds the pages."""
         app.router.add_get("/_sandbox/", self._index)
-        views: dict[str, View] = {"state": lambda _: self._state(), **document_views(self)}
-        for name, view in views.items():
-            app.router.add_get(f"/_sandbox/{name}", self._viewer(view))
-        for name, action in {**self._actions(), **document_actions(self)}.items():
+        app.router.add_get("/_sandbox/state", self._viewer(lambda _: self._state()))
+        app.router.add_get("/_sandbox/bills", self._viewer(self._bills))
+        for name, change in document_hooks.ACTIONS.items():
+            app.router.add_post(f"/_sandbox/{name}", self._handler(self._in_books(change)))
+        for name, action in self._actions().items():
             app.router.add_post(f"/_sandbox/{name}", self._handler(action))
 
     def books(self, asked: Mapping[str, Any]) -> Books:
@@ -92,6 +92,12 @@ class Hooks:
     def chosen(self, asked: Mapping[str, Any]) -> list[Books]:
         """The books of the company asked for, or all of them."""
         return [self.books(asked)] if asked.get("company") is not None else list(self.system.books.values())
+
+    def _in_books(self, change: Callable[[Books, dict[str, Any]], Any]) -> Action:
+        return lambda asked: change(self.books(asked), asked)
+
+    def _bills(self, asked: Mapping[str, str]) -> Any:
+        return document_hooks.bills(self.chosen(asked), rows=asked.get("rows") == "true")
 
     def _actions(self) -> dict[str, Action]:
         return {
@@ -146,7 +152,7 @@ class Hooks:
 
     async def _index(self, request: web.Request) -> web.Response:
         what = "A simulated SAP Business One. Nothing here is real."
-        pages = {**PAGES, **DOCUMENT_PAGES}
+        pages = {**PAGES, **document_hooks.PAGES}
         if "text/html" not in request.headers.get("Accept", ""):
             return _json({"system": "sap-business-one", "simulated": True, "about": what, "pages": pages})
         items = "".join(f"<li><code>{escape(page)}</code> {escape(text)}</li>" for page, text in pages.items())
