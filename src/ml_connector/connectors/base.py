@@ -6,6 +6,7 @@ capabilities, never the name. Everything here raises `ConnectorError` (errors.py
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -16,6 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import ApprovedInvoice, Bill, LedgerBill, Settlement
 from ml_connector.records.master_data import MasterRecord
+from ml_connector.records.money import write_json
 from ml_connector.records.reason import Finding
 
 Clock = Callable[[], datetime]
@@ -316,8 +318,19 @@ class ImportItem:
     resource: str
     code: str
     """Its lasting external code."""
-    payload: Mapping[str, Any]
+    text: str
+    """The record in JSON, as it is stored and sent: written once, since there may be a hundred thousand of them."""
     stage: int = 0
+
+    @classmethod
+    def of(cls, resource: str, code: str, payload: Mapping[str, Any], *, stage: int = 0) -> ImportItem:
+        """The item of a record. Raises ValueError where a number has more digits than JSON carries."""
+        return cls(resource, code, write_json(payload), stage)
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        """The record, read from the text; numbers with a point as Decimal."""
+        return json.loads(self.text, parse_float=Decimal)
 
 
 class ItemState(StrEnum):

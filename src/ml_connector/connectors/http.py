@@ -26,7 +26,7 @@ import stamina
 from ml_connector.connectors.base import Guard, Limits
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.pace import Pace
-from ml_connector.records.money import json_number
+from ml_connector.records.money import write_json
 from ml_connector.records.reason import Finding, Reason
 
 READ_ATTEMPTS: Final = 4
@@ -165,7 +165,7 @@ class HttpClient:
         `OutcomeUnknown` where it may have been. `idempotent` is for calls that may be sent twice without
         harm: theirs is never unknown, only unavailable.
         """
-        payload = content if body is None else json.dumps(body, default=_as_number).encode()
+        payload = content if body is None else write_json(body).encode()
         sent = dict(headers or {})
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
@@ -327,13 +327,6 @@ class TokenAuthorizer:
         token, lifetime = await self._fetch()
         self._token = token
         self._renew_at = started + lifetime - min(60.0, lifetime * self._early)
-
-
-def _as_number(value: object) -> Any:
-    """Decimals leave as JSON numbers, digit for digit."""
-    if isinstance(value, Decimal):
-        return json_number(value)
-    raise TypeError(f"{type(value).__name__} has no place in a request body")
 
 
 def _path(url: str) -> str:

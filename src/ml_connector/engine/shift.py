@@ -34,6 +34,7 @@ from ml_connector.flows.files import FileFlow
 from ml_connector.flows.intake import take_in
 from ml_connector.flows.invoices import InvoiceFlow
 from ml_connector.flows.master_data import Braked, MasterDataFlow, Options
+from ml_connector.flows.pages import read_ahead
 from ml_connector.flows.payments import PaymentFlow
 from ml_connector.flows.workplace import Counts, LeaseLost, PutDown, Workplace
 from ml_connector.records.flow import DEPENDS_ON, MASTER_DATA, Flow
@@ -242,7 +243,7 @@ class Shift:
         )  # fmt: skip
 
     async def _offered(self, *, run_id: int | None, source: str, counts: Counts) -> None:
-        async for page in self.place.payables.offered():
+        async for page in read_ahead(self.place.payables.offered()):
             offered = [each for each in page.records if each.stage is TransferStage.OFFERED]
             new, known = await take_in(self.place, offered, run_id=run_id, source=source)
             counts.read += len(page.records)
@@ -367,7 +368,7 @@ class Shift:
         for row in rows:
             flow = MasterDataFlow(self.place, Flow(row["flow"]), run_id=0, options=Options())
             try:
-                await flow.collect_outcomes()
+                await flow.dispatch.collect_outcomes()
             except ConnectorError as error:
                 log.warning("The outcome of an import could not be read.", flow=row["flow"], error=str(error))
                 return

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from itertools import groupby
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import text
 
-from ml_connector.connectors.base import ImportItem, ItemOutcome, ItemState, ReadMode
+from ml_connector.connectors.base import ImportItem, ReadMode
 from ml_connector.connectors.errors import Refused
+from ml_connector.flows.dispatch import Dispatch, item_of
+from ml_connector.flows.pages import read_ahead
 from ml_connector.flows.workplace import Counts, Workplace
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import MasterRecord
-from ml_connector.store.imports import Imports, OpenRequest, Staged, StoredItem
+from ml_connector.store.imports import Imports, Staged, StoredItem
 
 BRAKE_SHARE: Final = 0.2
 """A run that would switch off more than this share of what is active stops and asks."""
@@ -28,22 +27,8 @@ BRAKE_FLOOR: Final = 5
 SHORT: Final = 1000
 """A list of no more records than this is read whole where it is to be swept anyway."""
 SWEEP_EVERY: Final = timedelta(hours=20)
-PATIENCE: Final = timedelta(minutes=15)
-"""How long an import may stay without an outcome before the run reports it as failed."""
-LONGEST_CHECK: Final = 120.0
-FEEDBACK_LOOKS: Final = 50
 STORED_AT_ONCE: Final = 1000
 MAPPED_AT_ONCE: Final = 25
-READ_AT_ONCE: Final = 1000
-"""A multiple of the batch sizes that occur, so that calls leave full."""
-SENDS_AT_ONCE: Final = 3
-MEANWHILE: Final = 0.1
-"""Seconds between looks at what can be sent while reading goes on."""
-LOOKS_AT_ONCE: Final = 4
-"""Imports whose outcome is asked for at the same time."""
-
-
-_CANONICAL: Final = json.JSONEncoder(sort_keys=True, default=str, separators=(",", ":"))
 
 
 class Braked(Exception):
@@ -70,18 +55,18 @@ class MasterDataFlow:
         self.options = options
         self.counts = Counts()
         self.imports = Imports(place.database, place.scribe, connection=place.connection, flow=flow, epoch=place.epoch)
+        self.dispatch = Dispatch(place, self.imports, run_id=run_id, counts=self.counts)
 
     async def run(self) -> Counts:
         """Reads, sends, and waits for what became of it. Raises ConnectorError, or Braked before deactivating."""
-        await self.collect_outcomes()
-        reading = asyncio.create_task(self._read(), name=f"read {self.flow}")
-        try:
-            await self._send_meanwhile(reading)
-            await reading
-        finally:
-            reading.cancel()
-            await asyncio.wait({reading})
-        await self._send_all()
+        if self.options.touch:
+            # A record that is sent again on purpose says the same as one that is under way: that one comes first.
+            await self.dispatch.await_outcomes()
+        else:
+            await self.dispatch.collect_outcomes()
+        async with self.dispatch.going_on():
+            await self._read()
+        await self.dispatch.send_all()
         return self.counts
 
     # ------------------------------------------------------------------ reading
@@ -94,21 +79,23 @@ class MasterDataFlow:
             # A short list is read whole in fewer calls than its changes and its keys.
             everything = await self.imports.count_keys(at_most=SHORT + 1) <= SHORT
         since = None if everything or mark is None else mark["value"]
+        # Where nothing was imported yet, nothing can be missing.
+        sweeps = everything and await self.imports.count_keys(at_most=1) > 0
         seen: set[str] = set()
         newest = since
-        async for page in self.place.ledger.read(self.flow, since=since):
+        async for page in read_ahead(self.place.ledger.read(self.flow, since=since)):
             self.place.go_on()
             newest = page.mark or newest
             self.counts.read += len(page.records)
             await self._stage(page.records)
-            if everything:
+            if sweeps:
                 seen.update(record.key for record in page.records)
         swept = everything
         if not everything and self._sweep_is_due(mark):
             async for keys in self.place.ledger.keys(self.flow):
                 seen.update(keys)
-            swept = True
-        if swept:
+            sweeps = swept = True
+        if sweeps:
             await self._deactivate_missing(seen)
         await self._move_mark(newest, swept=swept, before=mark)
 
@@ -132,17 +119,22 @@ class MasterDataFlow:
                 if storing is not None:
                     await storing
                 storing = asyncio.create_task(self._store(staged), name="store")
-        finally:
             if storing is not None:
                 await storing
+        finally:
+            if storing is not None and not storing.done():
+                storing.cancel()
+                await asyncio.wait({storing})
 
     async def _store(self, staged: Sequence[Staged]) -> None:
+        """What differs is stored first, and then offered to be sent while reading goes on."""
         for start in range(0, len(staged), STORED_AT_ONCE):
             part = staged[start : start + STORED_AT_ONCE]
             changed = await self.imports.stage(
                 part, run_id=self.run_id, at=self.place.clock(), force=self.options.touch
             )
-            self.counts.unchanged += len(part) - changed
+            self.counts.unchanged += len(part) - len(changed)
+            await self.dispatch.offer([each for each in part if (each.resource, each.code) in changed])
 
     async def _mapped(self, records: Sequence[MasterRecord]) -> list[Staged]:
         staged: list[Staged] = []
@@ -161,8 +153,8 @@ class MasterDataFlow:
     def _staged(self, item: ImportItem, record: MasterRecord) -> Staged:
         sent = self.place.payables.touched(item, self._token()) if self.options.touch else item
         return Staged(
-            resource=item.resource, code=item.code, erp_key=record.key, stage=item.stage, payload=sent.payload,
-            hash=_hash(item.payload), active=_is_active(record),
+            resource=item.resource, code=item.code, erp_key=record.key, stage=item.stage, text=sent.text,
+            hash=_hash(item), active=_is_active(record),
         )  # fmt: skip
 
     def _token(self) -> str:
@@ -184,12 +176,12 @@ class MasterDataFlow:
             await self.imports.stage(off, run_id=self.run_id, at=self.place.clock(), force=False)
 
     def _switched_off(self, stored: StoredItem) -> Staged | None:
-        item = self.place.payables.deactivated(_item(stored))
+        item = self.place.payables.deactivated(item_of(stored))
         if item is None:
             return None
         return Staged(
             resource=item.resource, code=item.code, erp_key=stored.erp_key, stage=stored.stage,
-            payload=item.payload, hash=_hash(item.payload), active=False,
+            text=item.text, hash=_hash(item), active=False,
         )  # fmt: skip
 
     async def _move_mark(self, value: str | None, *, swept: bool, before: Mapping[str, Any] | None) -> None:
@@ -213,154 +205,10 @@ class MasterDataFlow:
                 },
             )
 
-    # ------------------------------------------------------------------ sending
-
-    async def _send_all(self) -> None:
-        for stage in await self.imports.stages():
-            if stage > 0:
-                # What it refers to must have been taken first.
-                await self._await_outcomes()
-            await self._send_stage(stage)
-        await self._await_outcomes()
-
-    async def _send_meanwhile(self, reading: asyncio.Task[None]) -> None:
-        """Sends what is stored already while a long list is still being read, and hears what became of it.
-
-        What refers to it waits for the end.
-        """
-
-        async def send() -> None:
-            while not reading.done():
-                await asyncio.wait({reading}, timeout=MEANWHILE)
-                if not reading.done():
-                    await self._send_stage(0, only_full=True)
-
-        async def collect(sending: asyncio.Task[None]) -> None:
-            while not sending.done():
-                await asyncio.wait({sending}, timeout=MEANWHILE)
-                await self.collect_outcomes()
-
-        async with asyncio.TaskGroup() as both:
-            both.create_task(collect(both.create_task(send())))
-
-    async def _send_stage(self, stage: int, *, only_full: bool = False) -> None:
-        slots = asyncio.Semaphore(SENDS_AT_ONCE)
-        after = ("", "")
-        async with asyncio.TaskGroup() as tasks:
-            while found := await self.imports.pending(stage=stage, limit=READ_AT_ONCE, after=after):
-                if only_full and len(found) < READ_AT_ONCE:
-                    return
-                after = (found[-1].resource, found[-1].code)
-                for batch in self._batches(found):
-                    await self.place.invoices_at_rest.wait()
-                    await slots.acquire()
-                    self.place.go_on()
-                    tasks.create_task(self._send(batch, slots))
-
-    def _batches(self, items: Sequence[StoredItem]) -> Iterator[Sequence[StoredItem]]:
-        """As many as one call carries, of one resource each."""
-        capabilities = self.place.payables.capabilities
-        for resource, group in groupby(items, key=lambda each: each.resource):
-            alike = list(group)
-            size = capabilities.batch_sizes.get(resource, capabilities.default_batch)
-            for start in range(0, len(alike), size):
-                yield alike[start : start + size]
-
-    async def _send(self, batch: Sequence[StoredItem], slots: asyncio.Semaphore) -> None:
-        try:
-            receipt = await self.place.payables.send([_item(each) for each in batch])
-            now = self.place.clock()
-            await self.imports.mark_sent(
-                batch, request_id=receipt.request_id, refused=receipt.refused, run_id=self.run_id, at=now,
-                next_check=now + timedelta(seconds=1),
-            )  # fmt: skip
-            self.counts.rejected += len(receipt.refused)
-            self.counts.sent += len(batch) - len(receipt.refused)
-        finally:
-            slots.release()
-
-    # ------------------------------------------------------------------ outcomes
-
-    async def _await_outcomes(self) -> None:
-        """Waits for every import that is under way, asking less and less often."""
-        pause = 0.25
-        while True:
-            open_requests = await self.imports.requests()
-            if not open_requests:
-                return
-            oldest = min(each.sent_at for each in open_requests)
-            if self.place.clock() - oldest > PATIENCE:
-                self.counts.failed += sum([len(await self.imports.items_sent(r.request_id)) for r in open_requests])
-                return
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.place.closing.wait(), timeout=pause)
-            self.place.go_on()
-            pause = min(pause * 1.7, 10.0)
-            await self.collect_outcomes(everything=True)
-
-    async def collect_outcomes(self, *, everything: bool = False) -> None:
-        """Asks after imports that are due to be asked after."""
-        due_by = None if everything else self.place.clock()
-        slots = asyncio.Semaphore(LOOKS_AT_ONCE)
-
-        async def collect(request: OpenRequest) -> None:
-            async with slots:
-                await self._collect(request)
-
-        try:
-            async with asyncio.TaskGroup() as looks:
-                for request in await self.imports.requests(due_by=due_by):
-                    looks.create_task(collect(request))
-        except ExceptionGroup as several:
-            raise several.exceptions[0] from None
-
-    async def _collect(self, request: OpenRequest) -> None:
-        stored = await self.imports.items_sent(request.request_id)
-        outcome = await self.place.payables.outcome(request.request_id, [_item(each) for each in stored])
-        by_code = {each.code: each for each in stored}
-        settled: dict[str, tuple[str, str]] = {}
-        looks = FEEDBACK_LOOKS
-        for each in outcome.items:
-            if each.state is ItemState.PENDING or each.code not in by_code:
-                continue
-            explained = each
-            if each.state is ItemState.UNCHANGED and looks > 0:
-                looks -= 1
-                explained = await self._explained(each, by_code[each.code])
-            settled[each.code] = _settled(explained)
-        done = outcome.done or len(settled) == len(stored)
-        await self.imports.settle(
-            request, settled, done=done, at=self.place.clock(), next_check=self._next_check(request)
-        )
-        rejected = sum(status == "rejected" for status, _ in settled.values())
-        self.counts.rejected += rejected
-        self.counts.sent -= min(rejected, self.counts.sent)
-        if done:
-            await self.place.payables.settle_import(request.request_id)
-
-    async def _explained(self, outcome: ItemOutcome, item: StoredItem) -> ItemOutcome:
-        """Skipped as unchanged: it may be that the first copy, whose answer was lost, was rejected."""
-        words = await self.place.payables.feedback(_item(item))
-        return outcome if words is None else replace(outcome, state=ItemState.REJECTED, message=words)
-
-    def _next_check(self, request: OpenRequest) -> datetime:
-        wait = min(LONGEST_CHECK, 2.0 ** min(request.checks, 8))
-        return self.place.clock() + timedelta(seconds=wait)
-
 
 def _is_active(record: MasterRecord) -> bool:
     return record.active
 
 
-def _item(stored: StoredItem) -> ImportItem:
-    return ImportItem(resource=stored.resource, code=stored.code, payload=stored.payload, stage=stored.stage)
-
-
-def _hash(payload: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_CANONICAL.encode(payload).encode()).hexdigest()[:32]
-
-
-def _settled(outcome: ItemOutcome) -> tuple[str, str]:
-    if outcome.state is ItemState.REJECTED:
-        return "rejected", outcome.message or "The payables system gave no words."
-    return "accepted", outcome.message
+def _hash(item: ImportItem) -> str:
+    return hashlib.sha256(item.text.encode()).hexdigest()[:32]

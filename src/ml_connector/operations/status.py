@@ -174,7 +174,7 @@ _DOCUMENTS = """
     WHERE (cast(:c AS text) IS NULL OR connection_id = :c) GROUP BY connection_id, status"""
 _IMPORTS = """
     SELECT connection_id, flow AS status, count(*) AS number FROM imported
-    WHERE status IN ('pending', 'sent') AND (cast(:c AS text) IS NULL OR connection_id = :c)
+    WHERE status = 'pending' AND (cast(:c AS text) IS NULL OR connection_id = :c)
     GROUP BY connection_id, flow"""
 _FLOWS = """
     SELECT s.connection_id, s.flow, s.enabled, s.next_due, last.finished_at, last.outcome, last.counts, last.error,

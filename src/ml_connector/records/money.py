@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final
+from typing import Any, Final
 
 # ISO 4217: the currencies whose minor unit is not a hundredth.
 _DECIMALS: Final[Mapping[str, int]] = {
@@ -45,3 +46,17 @@ def json_number(amount: Decimal) -> int | float:
     if Decimal(repr(number)) != amount:
         raise ValueError(f"{amount} has more digits than a JSON number carries.")
     return number
+
+
+def write_json(body: object) -> str:
+    """JSON without spaces; Decimals leave as numbers, digit for digit. Raises ValueError where one cannot."""
+    return _ENCODER.encode(body)
+
+
+def _as_number(value: object) -> Any:
+    if isinstance(value, Decimal):
+        return json_number(value)
+    raise TypeError(f"{type(value).__name__} has no place in JSON that is sent")
+
+
+_ENCODER: Final = json.JSONEncoder(default=_as_number, separators=(",", ":"))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ml_connector.records.money import json_number
 from ml_connector.store.database import Database
 from ml_connector.store.trail import Entry, Scribe
 
@@ -26,7 +25,8 @@ class Staged:
     code: str
     erp_key: str
     stage: int
-    payload: Mapping[str, Any]
+    text: str
+    """The record in JSON, as it is to be sent."""
     hash: str
     active: bool
 
@@ -39,8 +39,8 @@ class StoredItem:
     code: str
     erp_key: str
     stage: int
-    payload: Mapping[str, Any]
-    status: str
+    text: str
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,18 @@ class OpenRequest:
     resource: str
     sent_at: datetime
     checks: int
+    items: Mapping[str, str]
+    """Code to hash of each record whose fate is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of an item as it was sent: `hash` says of which of its versions this is."""
+
+    code: str
+    hash: str
+    status: str
+    words: str
 
 
 class Imports:
@@ -64,26 +76,26 @@ class Imports:
         self.flow = flow
         self.epoch = epoch
 
-    async def stage(self, items: Sequence[Staged], *, run_id: int, at: datetime, force: bool) -> int:
-        """Stores what differs from what was sent last and makes it pending; the number of items that do.
+    async def stage(self, items: Sequence[Staged], *, run_id: int, at: datetime, force: bool) -> set[tuple[str, str]]:
+        """Stores what differs from what was sent last and makes it pending; resource and code of the items that do.
 
         An item that is inactive and was never imported is left out: there is nothing to switch off.
         """
-        changed = 0
+        changed: set[tuple[str, str]] = set()
         async with self._transaction() as transaction:
             for active in (True, False):
                 chosen = [each for each in items if each.active is active]
                 if chosen:
                     statement = _UPSERT if active else _UPDATE
                     values = self._rows(chosen) | {"run": run_id, "at": at, "force": force}
-                    changed += len((await transaction.execute(statement, values)).all())
+                    rows = await transaction.execute(statement, values | ({} if active else _keys(chosen)))
+                    changed.update((row.resource, row.code) for row in rows)
             if changed:
                 await self._fence(transaction)
         return changed
 
     def _rows(self, items: Sequence[Staged]) -> dict[str, Any]:
-        rows = [(each.resource, each.code, each.erp_key, each.stage, each.payload, each.hash) for each in items]
-        return {"c": self.connection, "flow": self.flow, "rows": json.dumps(rows, default=_number)}
+        return {"c": self.connection, "flow": self.flow, "rows": f"[{','.join(map(_row, items))}]"}
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncGenerator[AsyncConnection]:
@@ -147,18 +159,20 @@ class Imports:
     async def items_of(self, erp_keys: Sequence[str]) -> list[StoredItem]:
         """The active items of some of the ledger's records."""
         rows = await self._fetch(
-            "SELECT resource, code, erp_key, stage, payload, status FROM imported "
+            "SELECT resource, code, erp_key, stage, cast(payload AS text) AS text, hash FROM imported "
             "WHERE connection_id = :c AND flow = :flow AND erp_key = ANY(:keys) AND active",
             c=self.connection, flow=self.flow, keys=list(erp_keys),
         )  # fmt: skip
         return [StoredItem(**row) for row in rows]
 
     async def pending(self, *, stage: int, limit: int, after: tuple[str, str]) -> list[StoredItem]:
-        """Items to be sent, of one resource, in order of their code."""
+        """Items to be sent, in order of resource and code; those that are under way as they stand are left out."""
         rows = await self._fetch(
-            """SELECT resource, code, erp_key, stage, payload, status FROM imported
+            """SELECT resource, code, erp_key, stage, cast(payload AS text) AS text, hash FROM imported
             WHERE connection_id = :c AND flow = :flow AND stage = :stage AND status = 'pending'
                 AND (resource, code) > (:resource, :code)
+                AND hash NOT IN (SELECT sent.value FROM import_request, json_each_text(items) AS sent
+                                 WHERE connection_id = :c AND flow = :flow)
             ORDER BY resource, code LIMIT :limit""",
             c=self.connection, flow=self.flow, stage=stage, limit=limit, resource=after[0], code=after[1],
         )  # fmt: skip
@@ -173,78 +187,59 @@ class Imports:
         )  # fmt: skip
         return [row["stage"] for row in rows]
 
-    async def mark_sent(
+    async def note_sent(
         self, items: Sequence[StoredItem], *, request_id: str | None, refused: Mapping[str, str], run_id: int,
         at: datetime, next_check: datetime,
     ) -> None:  # fmt: skip
-        """What an import call came to, with the trail of every record, in one transaction."""
-        sent = [each for each in items if each.code not in refused]
+        """What an import call came to, in one transaction. Its items stay pending until their fate is known."""
+        sent = {each.code: each.hash for each in items if each.code not in refused}
         # What was sent is told once for the call; of each record the trail tells what became of it.
         told = Entry(
             self.flow, request_id or f"run/{run_id}", "sent", "ok", f"{len(sent)} records sent to the payables system.",
-            detail={"resource": items[0].resource, "codes": [each.code for each in sent]},
+            detail={"resource": items[0].resource, "codes": list(sent)},
         )  # fmt: skip
         entries = [told] if sent else []
         entries += [Entry(self.flow, code, "sent", "rejected", words) for code, words in refused.items()]
+        known = [
+            Verdict(each.code, each.hash, "rejected", refused[each.code]) for each in items if each.code in refused
+        ]
+        if request_id is None:  # nothing can be asked: what was not refused was taken
+            known += [Verdict(code, digest, "accepted", "") for code, digest in sent.items()]
         async with self._transaction() as transaction:
             if sent and request_id is not None:
-                await transaction.execute(
-                    text(
-                        """INSERT INTO import_request (connection_id, request_id, flow, resource, sent_at, next_check,
-                            run_id) VALUES (:c, :id, :flow, :resource, :at, :next, :run)
-                        ON CONFLICT DO NOTHING"""
-                    ),
-                    {
-                        "c": self.connection,
-                        "id": request_id,
-                        "flow": self.flow,
-                        "resource": sent[0].resource,
-                        "at": at,
-                        "next": next_check,
-                        "run": run_id,
-                    },
-                )
-            status = "sent" if request_id is not None else "accepted"
-            await self._mark(transaction, sent, status=status, request_id=request_id, run_id=run_id, at=at)
-            for each in items:
-                if each.code in refused:
-                    await self._mark(
-                        transaction, [each], status="rejected", request_id=request_id, run_id=run_id, at=at,
-                        message=refused[each.code],
-                    )  # fmt: skip
+                values = {
+                    "c": self.connection, "id": request_id, "flow": self.flow, "resource": items[0].resource, "at": at,
+                    "next": next_check, "run": run_id, "items": json.dumps(sent),
+                }  # fmt: skip
+                await transaction.execute(_REQUEST, values)
+            if known:
+                await self._judge(transaction, known, resource=items[0].resource, at=at)
             await self.scribe.append(transaction, self.connection, entries, epoch=self.epoch, at=at)
 
-    async def _mark(
-        self, transaction: AsyncConnection, items: Sequence[StoredItem], *, status: str, request_id: str | None,
-        run_id: int, at: datetime, message: str | None = None,
-    ) -> None:  # fmt: skip
-        """The items of one import call: they are of one resource."""
-        if not items:
-            return
-        values = {
-            "c": self.connection, "flow": self.flow, "status": status, "request": request_id, "run": run_id, "at": at,
-            "message": message, "resource": items[0].resource, "codes": [each.code for each in items],
-        }  # fmt: skip
-        await transaction.execute(_MARK, values)
+    async def _judge(
+        self, transaction: AsyncConnection, verdicts: Sequence[Verdict], *, resource: str, at: datetime
+    ) -> None:
+        """Items of one resource. What was changed since it was sent stays pending: the verdict is not about it."""
+        alike: defaultdict[tuple[str, str], list[Verdict]] = defaultdict(list)
+        for each in verdicts:
+            alike[each.status, each.words].append(each)
+        for (status, words), those in alike.items():
+            values = {
+                "c": self.connection, "flow": self.flow, "resource": resource, "at": at, "status": status,
+                "words": words or None, "codes": [each.code for each in those],
+                "hashes": [each.hash for each in those],
+            }  # fmt: skip
+            await transaction.execute(_JUDGE, values)
 
     async def requests(self, *, due_by: datetime | None = None) -> list[OpenRequest]:
         """Imports whose outcome is to be asked for, by `due_by` or all."""
         rows = await self.database.fetch(
-            """SELECT request_id, flow, resource, sent_at, checks FROM import_request
+            """SELECT request_id, flow, resource, sent_at, checks, items FROM import_request
             WHERE connection_id = :c AND flow = :flow
                 AND (cast(:by AS timestamptz) IS NULL OR next_check <= :by) ORDER BY sent_at""",
             c=self.connection, flow=self.flow, by=due_by,
         )  # fmt: skip
         return [OpenRequest(**row) for row in rows]
-
-    async def items_sent(self, request_id: str) -> list[StoredItem]:
-        """The items of an import whose outcome is not known yet, without what they said."""
-        rows = await self._fetch(
-            "SELECT resource, code, erp_key, stage, cast('{}' AS jsonb) AS payload, status FROM imported "
-            "WHERE connection_id = :c AND request_id = :id AND status = 'sent' ORDER BY code",
-            c=self.connection, id=request_id,
-        )  # fmt: skip
-        return [StoredItem(**row) for row in rows]
 
     async def settle(
         self, request: OpenRequest, outcomes: Mapping[str, tuple[str, str]], *, done: bool, at: datetime,
@@ -256,23 +251,16 @@ class Imports:
                   detail={"request": request.request_id})
             for code, (status, words) in outcomes.items()
         ]  # fmt: skip
+        verdicts = [Verdict(code, request.items[code], *outcome) for code, outcome in outcomes.items()]
+        left = {code: digest for code, digest in request.items.items() if code not in outcomes}
+        values: dict[str, Any] = {"c": self.connection, "id": request.request_id}
         async with self._transaction() as transaction:
-            told = [(code, status, words) for code, (status, words) in outcomes.items()]
-            values = {
-                "c": self.connection, "flow": self.flow, "resource": request.resource, "id": request.request_id,
-                "at": at, "outcomes": json.dumps(told),
-            }  # fmt: skip
-            await transaction.execute(_SETTLE, values)
-            closing = (
-                "DELETE FROM import_request WHERE connection_id = :c AND request_id = :id"
-                if done
-                else "UPDATE import_request SET checks = checks + 1, next_check = :next "
-                "WHERE connection_id = :c AND request_id = :id"
-            )
-            await transaction.execute(
-                text(closing),
-                {"c": self.connection, "id": request.request_id} | ({} if done else {"next": next_check}),
-            )
+            if verdicts:
+                await self._judge(transaction, verdicts, resource=request.resource, at=at)
+            if done:
+                await transaction.execute(_FINISH, values)
+            else:
+                await transaction.execute(_AGAIN, values | {"next": next_check, "items": json.dumps(left)})
             await self.scribe.append(transaction, self.connection, entries, epoch=self.epoch, at=at)
 
     async def _fence(self, transaction: AsyncConnection) -> None:
@@ -280,37 +268,48 @@ class Imports:
 
 
 _PLAN_ANEW = text("SET LOCAL plan_cache_mode = force_custom_plan")
-_READ = """(SELECT row ->> 0 AS resource, row ->> 1 AS code, row ->> 2 AS erp_key, cast(row ->> 3 AS smallint) AS stage,
-    row -> 4 AS payload, row ->> 5 AS hash FROM jsonb_array_elements(cast(:rows AS jsonb)) AS row) AS read"""
-_MARK = text(
-    """UPDATE imported SET status = :status, request_id = :request, run_id = :run, updated_at = :at, message = :message
-    WHERE connection_id = :c AND flow = :flow AND resource = :resource AND code = ANY(cast(:codes AS text[]))"""
+_READ: Final = """json_to_recordset(cast(:rows AS json))
+    AS read(resource text, code text, key text, stage smallint, payload json, hash text)"""
+_REQUEST: Final = text(
+    """INSERT INTO import_request (connection_id, request_id, flow, resource, sent_at, next_check, run_id, items)
+    VALUES (:c, :id, :flow, :resource, :at, :next, :run, cast(:items AS json)) ON CONFLICT DO NOTHING"""
 )
-_SETTLE = text(
-    """UPDATE imported SET status = now.status, message = nullif(now.words, ''), updated_at = :at
-    FROM (SELECT row ->> 0 AS code, row ->> 1 AS status, row ->> 2 AS words
-          FROM jsonb_array_elements(cast(:outcomes AS jsonb)) AS row) AS now
-    WHERE connection_id = :c AND flow = :flow AND resource = :resource AND imported.code = now.code
-        AND request_id = :id AND imported.status = 'sent'"""
+_FINISH: Final = text("DELETE FROM import_request WHERE connection_id = :c AND request_id = :id")
+_AGAIN: Final = text(
+    """UPDATE import_request SET checks = checks + 1, next_check = :next, items = cast(:items AS json)
+    WHERE connection_id = :c AND request_id = :id"""
+)
+_JUDGE: Final = text(
+    """UPDATE imported SET status = :status, message = :words, updated_at = :at
+    WHERE connection_id = :c AND flow = :flow AND resource = :resource AND code = ANY(cast(:codes AS text[]))
+        AND hash = ANY(cast(:hashes AS text[]))"""
 )
 _UPSERT = text(
     f"""INSERT INTO imported (connection_id, flow, resource, code, erp_key, stage, payload, hash, active, status,
         run_id, updated_at)
-    SELECT :c, :flow, resource, code, erp_key, stage, payload, hash, true, 'pending', :run, :at FROM {_READ}
+    SELECT :c, :flow, resource, code, key, stage, payload, hash, true, 'pending', :run, :at FROM {_READ}
     ON CONFLICT (connection_id, flow, resource, code) DO UPDATE
     SET payload = excluded.payload, hash = excluded.hash, erp_key = excluded.erp_key, stage = excluded.stage,
         active = true, status = 'pending', message = NULL, run_id = excluded.run_id, updated_at = excluded.updated_at
-    WHERE imported.hash <> excluded.hash OR cast(:force AS boolean) RETURNING code"""
+    WHERE imported.hash <> excluded.hash OR cast(:force AS boolean) RETURNING resource, code"""
 )
 _UPDATE = text(
     f"""UPDATE imported SET payload = read.payload, hash = read.hash, active = false, status = 'pending',
         message = NULL, run_id = :run, updated_at = :at FROM {_READ}
     WHERE connection_id = :c AND flow = :flow AND imported.resource = read.resource AND imported.code = read.code
-        AND (imported.hash <> read.hash OR cast(:force AS boolean)) RETURNING imported.code"""
+        AND imported.resource = ANY(cast(:resources AS text[])) AND imported.code = ANY(cast(:codes AS text[]))
+        AND (imported.hash <> read.hash OR cast(:force AS boolean)) RETURNING imported.resource, imported.code"""
 )
 
 
-def _number(value: object) -> Any:
-    if isinstance(value, Decimal):
-        return json_number(value)
-    raise TypeError(f"{type(value).__name__} has no place in a payload")
+def _row(item: Staged) -> str:
+    """The record's own text goes in as it is: a hundred thousand of them are not written twice."""
+    rest = {
+        "resource": item.resource, "code": item.code, "key": item.erp_key, "stage": item.stage, "hash": item.hash,
+    }  # fmt: skip
+    return f'{json.dumps(rest)[:-1]},"payload":{item.text}}}'
+
+
+def _keys(items: Sequence[Staged]) -> dict[str, Any]:
+    """What is looked for, said a second time so that the index serves however many items there are."""
+    return {"resources": sorted({each.resource for each in items}), "codes": [each.code for each in items]}

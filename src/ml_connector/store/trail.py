@@ -27,13 +27,9 @@ _SIGNED_QUERY: Final = re.compile(r"(?i)(x-amz-|signature|token|secret|password)
 _GENESIS: Final = b"\x00"
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str, ensure_ascii=False)
 
-_TEXTS: Final = ("flow", "record", "actor", "step", "outcome", "summary", "detail")
-APPEND: Final = "trail_append(:connection, :epoch, :at, {texts}, {packed}, :t_seal_key)".format(
-    texts=", ".join(
-        f"ARRAY(SELECT told ->> {place} FROM jsonb_array_elements(cast(:t_texts AS jsonb)) AS told)"
-        for place in range(len(_TEXTS))
-    ),
-    packed="cast(:t_exchanges AS bytea[]), cast(:t_digest AS bytea[])",
+APPEND: Final = (
+    "trail_append(:connection, :epoch, :at, cast(:t_told AS jsonb), cast(:t_exchanges AS bytea[]), "
+    "cast(:t_digest AS bytea[]), :t_seal_key)"
 )
 """The call that appends entries; its values come from `Scribe.values`."""
 
@@ -129,7 +125,7 @@ class Scribe:
             for each, detail in zip(entries, details, strict=True)
         ]
         return {
-            "connection": connection, "epoch": epoch, "at": at, "t_texts": json.dumps(texts),
+            "connection": connection, "epoch": epoch, "at": at, "t_told": json.dumps(texts),
             "t_exchanges": _array(packed), "t_digest": _array(digests), "t_seal_key": self._seal_key,
         }  # fmt: skip
 

@@ -252,7 +252,7 @@ async def test_a_region_that_does_not_exist_is_said_at_once(wire: Wire, values: 
 
 
 def batch(size: int) -> list[ImportItem]:
-    return [ImportItem("vendors", f"v{n}", {"externalCode": f"v{n}"}) for n in range(size)]
+    return [ImportItem.of("vendors", f"v{n}", {"externalCode": f"v{n}"}) for n in range(size)]
 
 
 def refusing(*codes: str, status: int = 400, code: str = "SCHEMA_VALIDATION_ERROR", named: bool = True) -> Answer:
@@ -314,7 +314,7 @@ async def test_a_refusal_of_the_call_itself_is_raised(wire: Wire, basware: Baswa
 
 async def test_a_record_given_twice_goes_once_as_given_last(wire: Wire, basware: Basware) -> None:
     wire.answers["/v1/vendors"] = [said([], x_amzn_RequestId="r")]
-    await basware.send([ImportItem("vendors", "v", {"n": 1}), ImportItem("vendors", "v", {"n": 2})])
+    await basware.send([ImportItem.of("vendors", "v", {"n": 1}), ImportItem.of("vendors", "v", {"n": 2})])
     assert json.loads(wire.of("/v1/vendors")[0][1]) == [{"n": 2}]
 
 

@@ -20,8 +20,8 @@ from ml_connector.connectors.basware.mapping import (
     prebook_body,
     transfer_body,
 )
-from ml_connector.connectors.http import _as_number  # pyright: ignore[reportPrivateUsage]
 from ml_connector.records.invoice import TransferStage
+from ml_connector.records.money import write_json
 
 WIRE = r"""
 {"invoiceId": "138e7d94997847aebe7432e521b3dac9", "invoiceNumber": "INV-2026-0815", "aNewField": {"x": 1},
@@ -123,7 +123,7 @@ def test_money_survives_the_wire_both_ways(net: Decimal, paid: Decimal) -> None:
     text = f'{{"invoiceId": "x", "netSum": {net}, "codingRows": [{{"netTotal": {net}}}]}}'
     invoice = parse_invoice(json.loads(text, parse_float=Decimal))
     assert (invoice.net, invoice.rows[0].net) == (net, net)
-    sent = json.dumps(payment_body(payment(paid_total=paid), source="s"), default=_as_number)
+    sent = write_json(payment_body(payment(paid_total=paid), source="s"))
     assert json.loads(sent, parse_float=Decimal)["paidTotal"] == paid
 
 

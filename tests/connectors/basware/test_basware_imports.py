@@ -225,6 +225,25 @@ def test_what_identifies_is_refused_rather_than_cut(flow: Flow, record: Any, lim
     assert caught.value.reason is Reason.RECORD_REFUSED
 
 
+@pytest.mark.parametrize(
+    ("record", "word"),
+    [
+        (PaymentTerm("k", "P", "n", 30, discount_days=7, discount_percent=Decimal("1.2345678901234567890")), "digits"),
+        (PaymentTerm("k", "P", "30 days\0net", 30), "NUL"),
+        (PaymentTerm("k", "P", "C:\\\0", 30), "NUL"),
+    ],
+)
+def test_what_cannot_be_written_or_kept_is_refused_by_name(record: PaymentTerm, word: str) -> None:
+    with pytest.raises(Refused, match=word) as caught:
+        items_of(Flow.PAYMENT_TERMS, record)
+    assert caught.value.reason is Reason.RECORD_REFUSED
+
+
+def test_a_text_that_only_looks_like_an_escape_is_kept() -> None:
+    (item,) = items_of(Flow.PAYMENT_TERMS, PaymentTerm("k", "P", "C:\\u0000", 30))
+    assert item.payload["paymentTermNames"][0]["translation"] == "C:\\u0000"
+
+
 def test_a_bank_account_that_does_not_fit_is_not_told_in_the_error() -> None:
     number = "9" * 33
     with pytest.raises(Refused, match="32") as caught:

@@ -11,7 +11,7 @@ from ml_connector.connectors.basware.outcomes import newest_feedback, parse_stat
 
 
 def item(code: str) -> ImportItem:
-    return ImportItem("vendors", code, {})
+    return ImportItem.of("vendors", code, {})
 
 
 def status(state: str, *items: tuple[str, str, str], system: str = "P2P") -> dict[str, Any]:

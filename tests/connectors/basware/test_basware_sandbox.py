@@ -293,7 +293,7 @@ async def test_records_refused_by_the_schema_do_not_hold_up_the_rest(box: Box, b
         basware.import_items(Flow.PAYMENT_TERMS, PaymentTerm(key, key, "Term", 30), active=True)[0]
         for key in ("A", "B")
     )
-    bad = replace(other, payload={**other.payload, "paymentTermCode": "x" * 26})
+    bad = ImportItem.of(other.resource, other.code, {**other.payload, "paymentTermCode": "x" * 26})
     receipt = await basware.send([good, bad])
     assert receipt.refused.keys() == {bad.code}
     assert receipt.request_id

@@ -65,4 +65,4 @@ def touched(item: ImportItem, token: str) -> ImportItem:
 
 
 def _with(item: ImportItem, payload: Mapping[str, Any]) -> ImportItem:
-    return ImportItem(resource=item.resource, code=item.code, payload=payload, stage=item.stage)
+    return ImportItem.of(item.resource, item.code, payload, stage=item.stage)

@@ -96,13 +96,18 @@ class BaswareClient:
             headers = {CONTINUATION: answer.continuation}
 
     async def post(
-        self, path: str, body: Any = None, *, idempotent: bool, params: Mapping[str, str] | None = None
-    ) -> Reply:
-        """A POST; any clear answer is returned, but a refused sign-in or missing right raises."""
+        self, path: str, body: Any = None, *, idempotent: bool, content: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Reply:  # fmt: skip
+        """A POST; any clear answer is returned, but a refused sign-in or missing right raises.
+
+        `content` is a body that is JSON already.
+        """
         reply = await self.http.write(
             "POST",
             await self._base() + path,
             body=body,
+            content=content,
             params=params,
             headers={"Content-Type": "application/json"},
             idempotent=idempotent,

@@ -12,7 +12,8 @@ from ml_connector.records.reason import Reason
 
 CODE_LENGTH: Final = 36
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]+")
-_HASH_LENGTH = 16  # of base 32: 80 bits
+_HASH_BYTES = 10
+_HASH_LENGTH = 16  # the same in base 32
 
 
 def external_code(connection: str, kind: str, *keys: str) -> str:
@@ -33,7 +34,7 @@ def fingerprint(*parts: str) -> str:
     """16 letters and digits that stand for `parts`. Lengths go in: no two lists of parts look alike."""
     text = "".join(f"{len(part)}:{part}" for part in parts)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-    return b32encode(digest).decode().lower()[:_HASH_LENGTH]
+    return b32encode(digest[:_HASH_BYTES]).decode().lower()
 
 
 def source_system(connection: str, limit: int) -> str:
@@ -45,7 +46,7 @@ def source_system(connection: str, limit: int) -> str:
 
 def length(text: str) -> int:
     """In UTF-16 units, as .NET counts: never fewer than characters, so it fits by either count."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut(text: str, limit: int) -> str:

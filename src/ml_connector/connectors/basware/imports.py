@@ -14,6 +14,7 @@ from typing import Any, Final
 from ml_connector.connectors.base import ImportItem, MappingRules
 from ml_connector.connectors.basware.codes import cut, exact, external_code, length, source_system
 from ml_connector.connectors.basware.errors import refused
+from ml_connector.connectors.basware.items import import_item
 from ml_connector.connectors.basware.orders import order_items
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import (
@@ -156,7 +157,7 @@ class Importer:
             "contacts": _contacts(vendor),
             "paymentMeans": _payment_means(vendor, of),
         }
-        return ImportItem("vendors", code, payload | {name: value for name, value in optional.items() if value})
+        return import_item("vendors", code, payload | {name: value for name, value in optional.items() if value})
 
     def _addresses(self, vendor: Vendor) -> list[dict[str, Any]]:
         address = vendor.address
@@ -194,7 +195,7 @@ class Importer:
             payload["taxCode"] = exact(tax_code, CODE_LENGTH, what="tax code", of=of)
         if account.category:
             payload["text1"] = cut(account.category, 250)
-        return ImportItem("accounts", code, payload)
+        return import_item("accounts", code, payload)
 
     def _dimension_value(self, value: DimensionValue, *, active: bool) -> tuple[ImportItem, ...]:
         lists = [rule.list for rule in self.rules.dimensions if rule.erp == value.dimension and rule.list]
@@ -211,7 +212,7 @@ class Importer:
                 "costCenterNames": names(value.name, value.code),
                 "companies": companies,
             }
-            return ImportItem(COST_CENTERS, code, payload)
+            return import_item(COST_CENTERS, code, payload)
         if name == PROJECTS:
             code = self.code("PR", value.dimension, value.key)
             payload = {
@@ -222,7 +223,7 @@ class Importer:
                 "validUntil": _VALID_TO,
                 "companies": companies,
             }
-            return ImportItem(PROJECTS, code, payload)
+            return import_item(PROJECTS, code, payload)
         return self._generic(name, value, companies=companies, of=of)
 
     def _generic(self, key: str, value: DimensionValue, *, companies: list[dict[str, Any]], of: str) -> ImportItem:
@@ -238,7 +239,7 @@ class Importer:
             "text_2": cut(value.name or value.code, width),
             "companies": companies,
         }
-        return ImportItem(resource, code, payload)
+        return import_item(resource, code, payload)
 
     def _tax_code(self, tax: TaxCode, *, active: bool) -> tuple[ImportItem, ...]:
         return tuple(self._one_tax_code(tax, theirs, active=active) for theirs in self.tax_codes(tax.code))
@@ -253,7 +254,7 @@ class Importer:
             "taxPercentage": tax.percent if tax.percent is not None else Decimal(0),  # required
             "companies": self.companies(active=active, inherit=True),
         }
-        return ImportItem("taxCodes", code, payload)
+        return import_item("taxCodes", code, payload)
 
     def _payment_term(self, term: PaymentTerm, *, active: bool) -> ImportItem:
         code = self.code("PT", term.key)
@@ -268,7 +269,7 @@ class Importer:
             "validTo": _VALID_TO,
             "companies": self.companies(active=active, inherit=True),
         }
-        return ImportItem("paymentTerms", code, payload)
+        return import_item("paymentTerms", code, payload)
 
 
 def names(name: str, code: str) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ml_connector.connectors.base import ImportItem
 from ml_connector.connectors.basware.codes import cut, exact
+from ml_connector.connectors.basware.items import import_item
 from ml_connector.connectors.basware.mapping import day
 from ml_connector.records.master_data import MatchingMode, OrderLine, PurchaseOrder, Receipt
 
@@ -74,7 +75,7 @@ def _header(importer: Importer, order: PurchaseOrder, *, active: bool) -> Import
         payload["description"] = cut(order.description, 1_000)
     if order.payment_term:
         payload["paymentTermCode"] = exact(order.payment_term, 25, what="payment term", of=of)
-    return ImportItem("matchingOrders", code, payload)
+    return import_item("matchingOrders", code, payload)
 
 
 def _line(
@@ -109,7 +110,7 @@ def _line(
     if line.receipts:
         spread = coding if line.mode is MatchingMode.SERVICE else {}
         payload["goodsReceipts"] = [_receipt(importer, order, line, each, spread) for each in line.receipts]
-    return ImportItem("matchingOrderLines", code, payload, stage=1)
+    return import_item("matchingOrderLines", code, payload, stage=1)
 
 
 def _mode(line: OrderLine) -> MatchingMode:

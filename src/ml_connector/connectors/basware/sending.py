@@ -37,7 +37,8 @@ class Sending:
         """
         if not items:
             return
-        reply = await self._client.post(self._path, [dict(item.payload) for item in items], idempotent=True)
+        content = f"[{','.join(item.text for item in items)}]".encode()
+        reply = await self._client.post(self._path, content=content, idempotent=True)
         if reply.ok:
             self._request_ids += filter(None, [request_id_of(reply)])
             return

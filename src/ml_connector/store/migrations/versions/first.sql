@@ -179,11 +179,10 @@ CREATE TABLE imported (
     code text NOT NULL,             -- the lasting external code
     erp_key text NOT NULL,
     stage smallint NOT NULL DEFAULT 0,
-    payload jsonb NOT NULL,
+    payload json NOT NULL,          -- kept as it is sent, letter by letter
     hash text NOT NULL,
     active boolean NOT NULL DEFAULT true,
-    status text NOT NULL,           -- pending, sent, accepted, rejected
-    request_id text,
+    status text NOT NULL,           -- pending (to be sent, or under way), accepted, rejected
     message text,
     run_id bigint,
     updated_at timestamptz NOT NULL,
@@ -192,7 +191,6 @@ CREATE TABLE imported (
 -- Partial: without statistics the planner would take it for any statement about a connection's items of a flow.
 CREATE INDEX imported_key ON imported (connection_id, flow, erp_key) WHERE active;
 CREATE INDEX imported_pending ON imported (connection_id, flow, stage, resource, code) WHERE status = 'pending';
-CREATE INDEX imported_sent ON imported (connection_id, request_id) WHERE status = 'sent';
 CREATE INDEX imported_rejected ON imported (connection_id, flow) WHERE status = 'rejected';
 
 CREATE TABLE import_request (
@@ -204,6 +202,7 @@ CREATE TABLE import_request (
     checks integer NOT NULL DEFAULT 0,
     next_check timestamptz,
     run_id bigint,
+    items json NOT NULL,            -- code to hash of the records whose fate is open
     PRIMARY KEY (connection_id, request_id)
 );
 CREATE INDEX import_request_due ON import_request (connection_id, next_check) WHERE next_check IS NOT NULL;
@@ -267,8 +266,7 @@ END $$;
 
 -- Appends entries in one round trip. The head row's lock, taken last in every transaction, orders the chain.
 CREATE FUNCTION trail_append(
-    p_connection text, p_epoch bigint, p_at timestamptz, p_flow text[], p_record text[], p_actor text[],
-    p_step text[], p_outcome text[], p_summary text[], p_detail text[], p_exchanges bytea[], p_digest bytea[],
+    p_connection text, p_epoch bigint, p_at timestamptz, p_told jsonb, p_exchanges bytea[], p_digest bytea[],
     p_seal_key bytea
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -286,11 +284,11 @@ BEGIN
         head.hash := sha256(head.hash || digest);
         hashes := hashes || head.hash;
     END LOOP;
-    INSERT INTO trail SELECT p_connection, head.seq + told.place, p_at, told.flow, told.record, told.actor, told.step,
-            told.outcome, told.summary, told.detail, told.exchanges, told.digest, told.hash
-        FROM unnest(p_flow, p_record, p_actor, p_step, p_outcome, p_summary, p_detail, p_exchanges, p_digest, hashes)
-        WITH ORDINALITY
-        AS told(flow, record, actor, step, outcome, summary, detail, exchanges, digest, hash, place);
+    -- Each of p_told: flow, record, actor, step, outcome, summary, detail.
+    INSERT INTO trail SELECT p_connection, head.seq + place, p_at, told ->> 0, told ->> 1, told ->> 2, told ->> 3,
+            told ->> 4, told ->> 5, told ->> 6, exchanges, each_digest, each_hash
+        FROM ROWS FROM (jsonb_array_elements(p_told), unnest(p_exchanges), unnest(p_digest), unnest(hashes))
+        WITH ORDINALITY AS entry(told, exchanges, each_digest, each_hash, place);
     head.seq := head.seq + cardinality(p_digest);
     UPDATE trail_head SET seq = head.seq, hash = head.hash,
         seal = sha256(p_seal_key || head.hash || int8send(head.seq))
