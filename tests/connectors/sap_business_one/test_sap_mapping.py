@@ -13,11 +13,9 @@ import pytest
 from ml_connector.connectors.sap_business_one import mapping, orders
 from ml_connector.connectors.sap_business_one.mapping import (
     account_of,
-    changed_since,
     dimension_name,
     dimension_value_of,
     is_usable,
-    later,
     payment_term_of,
     project_of,
     rate_on,
@@ -296,22 +294,3 @@ def test_a_service_order_is_matched_by_its_sum() -> None:
     line = order_of(order([row], DocType="dDocument_Service"), {}, NAMING).lines[0]
     assert (line.mode, line.quantity, line.unit_price, line.net) == (MatchingMode.BLANKET, 1, 250, 250)
     assert line.account == "6000"
-
-
-# ------------------------------------------------------------------ marks
-
-
-def test_the_mark_is_the_latest_day_seen_and_never_goes_back() -> None:
-    rows = [
-        {"UpdateDate": "2026-03-30T00:00:00Z", "CreateDate": None},
-        {"UpdateDate": None, "CreateDate": "2026-04-02"},
-    ]
-    assert later(None, rows, "UpdateDate", "CreateDate") == "2026-04-02"
-    assert later("2026-05-01", rows, "UpdateDate", "CreateDate") == "2026-05-01"
-    assert later(None, [], "UpdateDate") is None
-
-
-def test_the_next_read_begins_a_day_before_the_mark() -> None:
-    assert changed_since("2026-03-01", "UpdateDate") == "UpdateDate ge '2026-02-28'"
-    with pytest.raises(ValueError, match="2026-3"):
-        changed_since("2026-3", "UpdateDate")

@@ -42,12 +42,11 @@ class BusinessOne:
 
         self._client = ServiceLayer(side, guard=guard)
         self._branch = branch
-        self._tax_setting = tax_field
         self._books = Books(self._client, tax_field=tax_field)
         self._reader = Reader(
             self._client,
             dimensions=[rule.erp for rule in side.mapping.dimensions],
-            tax_field=self._tax_field,
+            tax_field=tax_field,
             today=today,
         )
         self._desk = Desk(self._client, self._books, Settings(branch=branch, tolerance=side.mapping.tolerance))
@@ -128,9 +127,6 @@ class BusinessOne:
     async def subscribe_changes(self, flows: frozenset[Flow], *, url: str, secret: str, now: datetime) -> None:
         """Nothing: changes are only polled. Webhooks are of 2026 and need a component of their own (dossier 13)."""
         del flows, url, secret, now
-
-    async def _tax_field(self) -> str:
-        return self._tax_setting or (await self._books.company.get()).tax_field
 
 
 def open_ledger(side: Side, clock: Clock, guard: Guard | None) -> BusinessOne:

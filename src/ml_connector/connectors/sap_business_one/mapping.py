@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
@@ -256,25 +256,6 @@ def payment_term_of(row: Row) -> PaymentTerm:
         end_of_month=months + 1 if sayable and by_month else 0,
         days_after_month_end=days if sayable and by_month else 0,
     )
-
-
-# ------------------------------------------------------------------ marks
-
-
-def later(mark: str | None, rows: Iterable[Row], *names: str) -> str | None:
-    """The latest day seen: of `mark` and the stamps of these names. The server's day, not ours (SAP dossier 8.2)."""
-    days = [day.isoformat() for row in rows for name in names if (day := day_of(row.get(name))) is not None]
-    return max([*days, mark] if mark else days, default=None)
-
-
-def changed_since(mark: str, *names: str) -> str:
-    """The filter for what any of these stamps says changed since the mark.
-
-    One day early: stamps have days only, and another clock (SAP dossier 8.2). Raises ValueError for no day.
-    """
-    begin = date.fromisoformat(mark) - timedelta(days=1)
-    said = " or ".join(f"{name} ge '{begin.isoformat()}'" for name in names)
-    return f"({said})" if len(names) > 1 else said
 
 
 # ------------------------------------------------------------------ values

@@ -5,7 +5,7 @@ Vendors and orders carry a day of change; accounts, dimensions, tax codes and te
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -26,19 +26,19 @@ from ml_connector.connectors.sap_business_one.mapping import (
     VAT_GROUP_FIELDS,
     VENDOR_FIELDS,
     account_of,
-    changed_since,
     dimension_name,
     dimension_value_of,
     is_internal,
-    later,
     payment_term_of,
     project_of,
     sales_tax_code_of,
+    tax_field_of,
     text,
     vat_group_of,
     vendor_of,
     visible_number,
 )
+from ml_connector.connectors.sap_business_one.marks import Progress
 from ml_connector.connectors.sap_business_one.orders import (
     ORDER_FIELDS,
     RECEIPT_FIELDS,
@@ -71,13 +71,12 @@ _RULE_NAME_LENGTH: Final = 30
 class Reader:
     """Reads master data.
 
-    `dimensions` are the mapping rules' names of those that are wanted, `tax_field` tells where a line carries its
-    tax code, `today` the day for which windows of activity and rates are read.
+    `dimensions` are the mapping rules' names of those that are wanted, `tax_field` where a line carries its tax code,
+    empty to let the localization decide, `today` the day for which windows of activity and rates are read.
     """
 
     def __init__(
-        self, client: ServiceLayer, *, dimensions: Sequence[str], tax_field: Callable[[], Awaitable[str]],
-        today: Callable[[], date],
+        self, client: ServiceLayer, *, dimensions: Sequence[str], tax_field: str, today: Callable[[], date],
     ) -> None:  # fmt: skip
         self._client = client
         self._tax_field = tax_field
@@ -123,13 +122,18 @@ class Reader:
 
     async def _tax_codes(self) -> AsyncIterator[Page[MasterRecord]]:
         today = self._today()
-        if await self._tax_field() == TAX_CODE:
+        if await self._chosen_tax_field() == TAX_CODE:
             options = _options(SALES_TAX_FIELDS, _FOR_PURCHASES)
             async for rows in self._client.pages("SalesTaxCodes", options, key="Code"):
                 yield Page(tuple(sales_tax_code_of(row) for row in rows))
             return
         async for rows in self._client.pages("VatGroups", _options(VAT_GROUP_FIELDS, _INPUT_TAX), key="Code"):
             yield Page(tuple(vat_group_of(row, today) for row in rows))
+
+    async def _chosen_tax_field(self) -> str:
+        if self._tax_field:
+            return self._tax_field
+        return tax_field_of("", text(await self._client.call("CompanyService_GetCompanyInfo"), "Localization"))
 
     async def _terms(self) -> AsyncIterator[Page[MasterRecord]]:
         async for rows in self._client.pages("PaymentTermsTypes", _options(TERM_FIELDS), key="GroupNumber"):
@@ -166,36 +170,39 @@ class Reader:
     # ------------------------------------------------------------------ changes
 
     async def _vendors(self, since: str | None) -> AsyncIterator[Page[MasterRecord]]:
-        today, mark = self._today(), since
+        today = self._today()
         # A record that was never changed since it was made may have no day of change.
-        wanted = _SUPPLIERS if since is None else f"{_SUPPLIERS} and {_since(since, 'UpdateDate', 'CreateDate')}"
+        progress = Progress(since, "UpdateDate", "CreateDate")
+        wanted = " and ".join(each for each in (_SUPPLIERS, progress.filter) if each)
         options = _options(VENDOR_FIELDS, wanted)
         async for rows in self._client.pages("BusinessPartners", options, key="CardCode", size=DOCUMENTS_PER_PAGE):
-            mark = later(mark, rows, "UpdateDate", "CreateDate")
-            yield Page(tuple(vendor_of(row, today) for row in rows))
-        yield Page((), mark)
+            yield Page(tuple(vendor_of(row, today) for row in progress.fresh(rows, of="BusinessPartners")))
+        yield Page((), progress.mark())
 
     async def _orders(self, since: str | None) -> AsyncIterator[Page[MasterRecord]]:
         """Orders that are open, and those closed since they were received whole; later on those that changed.
 
         A receipt says more of what can be invoiced than its order does, whose day of change it may not move.
         """
-        mark, seen = since, set[int]()
-        async for rows in self._order_pages(_OPEN if since is None else _since(since, "UpdateDate")):
-            mark = later(mark, rows, "UpdateDate")
-            seen.update(int(row["DocEntry"]) for row in rows)
-            yield Page(await self._records(rows))
-        receipts = await self._receipts(_OPEN_RECEIPTS if since is None else _since(since, "UpdateDate"))
-        mark = later(mark, receipts, "UpdateDate")
-        for group in _groups(sorted(bases_of(receipts) - seen)):
+        progress, told = Progress(since, "UpdateDate"), set[int]()
+        async for rows in self._order_pages(progress.filter or _OPEN):
+            fresh = progress.fresh(rows, of="PurchaseOrders")
+            told.update(int(row["DocEntry"]) for row in fresh)
+            yield Page(await self._records(fresh))
+        receipts = progress.fresh(
+            await self._receipts(progress.filter or _OPEN_RECEIPTS), of="PurchaseDeliveryNotes"
+        )  # fmt: skip
+        for group in _groups(sorted(bases_of(receipts) - told)):
             async for rows in self._order_pages(" or ".join(f"DocEntry eq {entry}" for entry in group)):
                 yield Page(await self._records(rows))
-        yield Page((), mark)
+        yield Page((), progress.mark())
 
     async def _order_keys(self) -> AsyncIterator[Sequence[str]]:
+        seen = set[int]()
         async for rows in self._client.pages("PurchaseOrders", _options(("DocEntry",), _OPEN), key="DocEntry"):
+            seen.update(int(row["DocEntry"]) for row in rows)
             yield [text(row, "DocEntry") for row in rows]
-        yield [str(entry) for entry in sorted(bases_of(await self._receipts(_OPEN_RECEIPTS)))]
+        yield [str(entry) for entry in sorted(bases_of(await self._receipts(_OPEN_RECEIPTS)) - seen)]
 
     async def _order_pages(self, wanted: str) -> AsyncIterator[list[Row]]:
         options = _options(ORDER_FIELDS, wanted)
@@ -232,13 +239,6 @@ class Reader:
 def _options(fields: Iterable[str], wanted: str = "") -> dict[str, str]:
     options = {"$select": ",".join(fields)}
     return {**options, "$filter": wanted} if wanted else options
-
-
-def _since(mark: str, *names: str) -> str:
-    try:
-        return changed_since(mark, *names)
-    except ValueError as odd:
-        raise unexpected(f"the mark {mark!r} is no day") from odd
 
 
 def _groups(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
