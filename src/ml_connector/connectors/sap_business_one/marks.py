@@ -40,18 +40,33 @@ class Progress:
     @property
     def filter(self) -> str:
         """What the read has to ask for; empty where it begins from nothing."""
-        if self._since is None:
+        return self._changed_since(self._since)
+
+    @property
+    def window(self) -> str:
+        """What changed on the last days that were met so far: the next read will meet it again."""
+        return self._changed_since(self._day)
+
+    def reach(self, rows: Iterable[Row]) -> None:
+        """Takes note of the days of rows that are looked at for nothing else."""
+        days = [day for row in rows if (day := self._day_of(row))]
+        self._day = max([*days, self._day] if self._day else days, default=None)
+
+    def _changed_since(self, day: date | None) -> str:
+        if day is None:
             return ""
-        begin = (self._since - OVERLAP).isoformat()
-        asked = " or ".join(f"{name} ge '{begin}'" for name in self._stamps)
+        asked = " or ".join(f"{name} ge '{(day - OVERLAP).isoformat()}'" for name in self._stamps)
         return f"({asked})" if len(self._stamps) > 1 else asked
+
+    def _day_of(self, row: Row) -> date | None:
+        return max((found for name in self._stamps if (found := day_of(row.get(name)))), default=None)
 
     def fresh(self, rows: Iterable[dict[str, Any]], *, of: str) -> list[dict[str, Any]]:
         """The rows of set `of` that the mark does not remember as they are."""
         return [row for row in rows if not self._is_known(row, of)]
 
     def _is_known(self, row: Row, of: str) -> bool:
-        day = max((found for name in self._stamps if (found := day_of(row.get(name)))), default=None)
+        day = self._day_of(row)
         if day is None:
             return False
         self._day = day if self._day is None else max(day, self._day)

@@ -185,6 +185,11 @@ def _is_drawn(order: Row) -> bool:
     )
 
 
+def can_be_invoiced(receipt: Row) -> bool:
+    """True while a receipt is open and not cancelled."""
+    return receipt.get("DocumentStatus") == _OPEN and receipt.get("CancelStatus") in (None, "csNo")
+
+
 def bases_of(receipts: Iterable[Row]) -> frozenset[int]:
     """The DocEntry of the orders that receipts came of."""
     return frozenset(

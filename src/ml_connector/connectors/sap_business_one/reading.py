@@ -47,6 +47,7 @@ from ml_connector.connectors.sap_business_one.orders import (
     Received,
     account_codes,
     bases_of,
+    can_be_invoiced,
     drawn_on,
     naming_of,
     order_of,
@@ -183,19 +184,29 @@ class Reader:
         """Orders that are open, and those closed since they were received whole; later on those that changed.
 
         A receipt says more of what can be invoiced than its order does, whose day of change it may not move.
+        Receipts are read first: what changes behind our back is then told by the next read at the latest.
         """
         progress, told = Progress(since, "UpdateDate"), set[int]()
-        async for rows in self._order_pages(progress.filter or _OPEN):
+        changed = progress.filter or await self._open_or_recent(progress)
+        receipts = progress.fresh(await self._receipts(changed), of="PurchaseDeliveryNotes")
+        async for rows in self._order_pages(changed):
             fresh = progress.fresh(rows, of="PurchaseOrders")
-            told.update(int(row["DocEntry"]) for row in fresh)
-            yield Page(await self._records(fresh))
-        receipts = progress.fresh(
-            await self._receipts(progress.filter or _OPEN_RECEIPTS), of="PurchaseDeliveryNotes"
-        )  # fmt: skip
+            wanted = fresh if since is not None else [row for row in fresh if row.get("DocumentStatus") == "bost_Open"]
+            told.update(int(row["DocEntry"]) for row in wanted)
+            yield Page(await self._records(wanted))
+        if since is None:
+            receipts = [row for row in receipts if can_be_invoiced(row)]
         for group in _groups(sorted(bases_of(receipts) - told)):
             async for rows in self._order_pages(" or ".join(f"DocEntry eq {entry}" for entry in group)):
                 yield Page(await self._records(rows))
         yield Page((), progress.mark())
+
+    async def _open_or_recent(self, progress: Progress) -> str:
+        """What is open, and what else the next read will meet: so that it knows it again."""
+        newest = {"$select": "DocEntry,UpdateDate", "$orderby": "UpdateDate desc", "$top": "1"}
+        for entity_set in ("PurchaseOrders", "PurchaseDeliveryNotes"):
+            progress.reach(await self._client.rows(entity_set, newest, size=1))
+        return f"{_OPEN} or {progress.window}" if progress.window else _OPEN
 
     async def _order_keys(self) -> AsyncIterator[Sequence[str]]:
         seen = set[int]()
