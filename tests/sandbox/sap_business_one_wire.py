@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
@@ -24,7 +25,7 @@ class Reply:
     """Status, headers and parsed body."""
 
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: Any
 
     @property
@@ -86,14 +87,14 @@ class Wire:
         cookie = self.cookie if cookie is None else cookie
         sent = {"Cookie": cookie} if cookie else {}
         if body is not None:
-            options["data"] = body if isinstance(body, bytes) else json.dumps(body, default=str)
+            options["data"] = body if isinstance(body, bytes) else json.dumps(body, default=float)
             sent["Content-Type"] = "application/json"
         sent |= headers or {}
         async with self.session.request(method, url, headers=sent, **options) as answer:
             raw = await answer.read()
             is_json = raw and "json" in answer.headers.get("Content-Type", "")
             parsed = json.loads(raw, parse_float=Decimal) if is_json else raw
-            return Reply(answer.status, dict(answer.headers), parsed)
+            return Reply(answer.status, answer.headers, parsed)
 
     async def get(self, address: str, *, headers: dict[str, str] | None = None, **options: str) -> Reply:
         """Options are named without their dollar: `filter="..."`."""
