@@ -236,9 +236,10 @@ def item(**changes: Any) -> dict[str, Any]:
 
 def receipt(quantity: int, still_open: int, **changes: Any) -> dict[str, Any]:
     line = {"LineNum": 3, "Quantity": Decimal(quantity), "RemainingOpenQuantity": Decimal(still_open),
-            "Price": Decimal("12.5"), "BaseType": 22, "BaseEntry": 5210, "BaseLine": 0}  # fmt: skip
+            "Price": Decimal("12.5"), "BaseType": 22, "BaseEntry": 5210, "BaseLine": 0,
+            "LineStatus": "bost_Open" if still_open else "bost_Close"}  # fmt: skip
     return {"DocEntry": 6641, "DocNum": 88, "DocDate": "2026-03-10", "CancelStatus": "csNo", "DocumentLines": [line],
-            **changes}  # fmt: skip
+            "DocumentStatus": line["LineStatus"], **changes}  # fmt: skip
 
 
 NAMING = naming_of({"1": "1", "PROJECT": "Project"}, {"_SYS300": "6000"})
@@ -286,11 +287,25 @@ def test_a_cancelled_receipt_is_taken_back_and_its_mirror_left_out() -> None:
 
 @pytest.mark.parametrize("change", [{"Cancelled": YES}, {"DocumentStatus": "bost_Close"}, {"Confirmed": NO}])
 def test_an_order_that_takes_no_invoice_is_inactive(change: dict[str, Any]) -> None:
-    assert not order_of(order([item(RemainingOpenQuantity=Decimal(20))], **change), {}, NAMING).active
+    row = item(LineStatus=change.get("DocumentStatus", "bost_Open"))
+    assert not order_of(order([row], **change), {}, NAMING).active
+
+
+SERVICE = item(ItemCode=None, Quantity=Decimal(0), RemainingOpenQuantity=Decimal(0), OpenAmount=Decimal(250))
+
+
+def test_a_service_order_received_by_its_sum_can_still_be_invoiced() -> None:
+    closed = order([SERVICE | {"LineStatus": "bost_Close", "OpenAmount": Decimal(0)}], DocType="dDocument_Service",
+                   DocumentStatus="bost_Close")  # fmt: skip
+    waiting = order_of(closed, received_of([receipt(0, 0, DocumentStatus="bost_Open")]), NAMING)
+    assert not waiting.active  # the receipt's line is closed
+    opened = receipt(1, 1)
+    waiting = order_of(closed, received_of([opened]), NAMING)
+    assert (waiting.active, waiting.lines[0].closed, waiting.lines[0].receipts) == (True, False, ())
+    assert not order_of(closed, {}, NAMING).active
 
 
 def test_a_service_order_is_matched_by_its_sum() -> None:
-    row = item(ItemCode=None, Quantity=Decimal(0), RemainingOpenQuantity=Decimal(0), OpenAmount=Decimal(250))
-    line = order_of(order([row], DocType="dDocument_Service"), {}, NAMING).lines[0]
+    line = order_of(order([SERVICE], DocType="dDocument_Service"), {}, NAMING).lines[0]
     assert (line.mode, line.quantity, line.unit_price, line.net) == (MatchingMode.BLANKET, 1, 250, 250)
     assert line.account == "6000"

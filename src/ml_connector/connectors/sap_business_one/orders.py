@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from ml_connector.connectors.sap_business_one.documents import DIMENSIONS, code, day_of, decimal_of
+from ml_connector.connectors.sap_business_one.documents import DIMENSIONS, day_of, decimal_of
 from ml_connector.connectors.sap_business_one.manifest import ORDER
 from ml_connector.connectors.sap_business_one.mapping import is_yes, text
 from ml_connector.records.master_data import MatchingMode, OrderLine, PurchaseOrder, Receipt
@@ -37,6 +36,8 @@ class Received:
     receipts: tuple[Receipt, ...] = ()
     quantity: Decimal = Decimal(0)
     invoiced: Decimal = Decimal(0)
+    is_open: bool = False
+    """True while something of it can be invoiced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,9 @@ def order_of(row: Row, received: Mapping[Place, Received], naming: Naming) -> Pu
     """
     entry = int(row["DocEntry"])
     rows = [each for each in row.get("DocumentLines") or () if text(each, "LineType") in ("", "dlt_Regular")]
-    is_service = row.get("DocType") == _SERVICE
-    lines = tuple(
-        _service_line(each, naming)
-        if is_service
-        else _item_line(each, received.get((entry, int(each["LineNum"])), Received()), naming)
-        for each in sorted(rows, key=lambda line: int(line["LineNum"]))
-    )
-    is_open = row.get("DocumentStatus") == _OPEN or any(line.receipts and not line.closed for line in lines)
+    made = _service_line if row.get("DocType") == _SERVICE else _item_line
+    came = {int(each["LineNum"]): received.get((entry, int(each["LineNum"])), Received()) for each in rows}
+    is_open = row.get("DocumentStatus") == _OPEN or any(each.is_open for each in came.values())
     return PurchaseOrder(
         key=str(entry),
         number=text(row, "DocNum"),
@@ -75,7 +71,10 @@ def order_of(row: Row, received: Mapping[Place, Received], naming: Naming) -> Pu
         ordered_on=day_of(row.get("DocDate")),
         description=text(row, "Comments"),
         payment_term=text(row, "PaymentGroupCode"),
-        lines=lines,
+        lines=tuple(
+            made(each, came[int(each["LineNum"])], naming)
+            for each in sorted(rows, key=lambda line: int(line["LineNum"]))
+        ),
         active=is_open and not is_yes(row, "Cancelled") and row.get("Confirmed") != "tNO",
     )
 
@@ -101,13 +100,16 @@ def _item_line(row: Row, received: Received, naming: Naming) -> OrderLine:
         invoiced_quantity=received.invoiced + taken,
         received_quantity=received.quantity,
         receipts=received.receipts,
-        closed=_is_closed(row) and received.invoiced >= received.quantity,
+        closed=_is_closed(row) and not received.is_open,
     )
 
 
-def _service_line(row: Row, naming: Naming) -> OrderLine:
-    """A line without a quantity: it is matched by its sum, and invoiced part by part."""
-    gross, net = gross_of(row), net_of(row)
+def _service_line(row: Row, received: Received, naming: Naming) -> OrderLine:
+    """A line without a quantity: it is matched by its sum, and invoiced part by part.
+
+    It can be received too, by its sum: such receipts are none that a quantity could be matched to.
+    """
+    gross, net, is_closed = gross_of(row), net_of(row), _is_closed(row) and not received.is_open
     account = text(row, "AccountCode")
     return OrderLine(
         key=text(row, "LineNum"),
@@ -122,9 +124,9 @@ def _service_line(row: Row, naming: Naming) -> OrderLine:
         tax_percent=_percent(row),
         account=naming.accounts.get(account, account),
         dimensions=_dimensions(row, naming),
-        invoiced_quantity=Decimal(1) if _is_closed(row) else Decimal(0),
+        invoiced_quantity=Decimal(1) if is_closed else Decimal(0),
         mode=MatchingMode.BLANKET,
-        closed=_is_closed(row),
+        closed=is_closed,
     )
 
 
@@ -174,14 +176,15 @@ def account_codes(orders: Iterable[Row]) -> frozenset[str]:
 
 
 def drawn_on(orders: Iterable[Row]) -> list[Row]:
-    """The orders of items of which something was received or invoiced: only they can have receipts."""
-    return [order for order in orders if order.get("DocType") != _SERVICE and _is_drawn(order)]
+    """The orders of which something was received or invoiced: only they can have receipts."""
+    return [order for order in orders if any(_is_drawn(line) for line in order.get("DocumentLines") or ())]
 
 
-def _is_drawn(order: Row) -> bool:
-    return any(
-        decimal_of(line.get("RemainingOpenQuantity")) != decimal_of(line.get("Quantity"))
-        for line in order.get("DocumentLines") or ()
+def _is_drawn(line: Row) -> bool:
+    return (
+        _is_closed(line)
+        or decimal_of(line.get("RemainingOpenQuantity")) != decimal_of(line.get("Quantity"))
+        or decimal_of(line.get("OpenAmount")) != decimal_of(line.get("LineTotal"))
     )
 
 
@@ -207,35 +210,33 @@ def vendors_of(orders: Iterable[Row]) -> list[str]:
 
 def received_of(receipts: Sequence[Row]) -> dict[Place, Received]:
     """What was received, by order line. A cancelled receipt stays and is taken back by a negative one."""
-    found: defaultdict[Place, list[tuple[Receipt, Decimal]]] = defaultdict(list)
+    found: dict[Place, Received] = {}
     for receipt in sorted(receipts, key=lambda each: int(each["DocEntry"])):
         if receipt.get("CancelStatus") == "csCancellation":
             continue  # the mirror of a cancelled one: its lines are based on the receipt, not on the order
         for line in receipt.get("DocumentLines") or ():
             if line.get("BaseType") == ORDER and line.get("BaseEntry") is not None:
                 place = (int(line["BaseEntry"]), int(line["BaseLine"]))
-                found[place] += _receipts_of(receipt, line)
-    return {
-        place: Received(
-            receipts=tuple(receipt for receipt, _ in made),
-            quantity=sum((receipt.quantity for receipt, _ in made), Decimal(0)),
-            invoiced=sum((invoiced for _, invoiced in made), Decimal(0)),
-        )
-        for place, made in found.items()
-    }
+                found[place] = _with(found.get(place, Received()), receipt, line)
+    return found
 
 
-def _receipts_of(receipt: Row, line: Row) -> list[tuple[Receipt, Decimal]]:
-    quantity = decimal_of(line.get("Quantity"))
-    key = f"{receipt['DocEntry']}/{line['LineNum']}"
-    price = decimal_of(line.get("Price") or line.get("UnitPrice"))
-    number, place, day = text(receipt, "DocNum"), line_number(line), day_of(receipt.get("DocDate"))
+def _with(before: Received, receipt: Row, line: Row) -> Received:
+    quantity, is_cancelled = decimal_of(line.get("Quantity")), receipt.get("CancelStatus") == "csYes"
     made = Receipt(
-        key=key, number=number, line=place, quantity=quantity, unit_price=price, received_on=day
-    )  # fmt: skip
-    if code(text(receipt, "CancelStatus")) == "CSYES":
-        back = Receipt(
-            key=f"{key}/{_TAKEN_BACK}", number=number, line=place, quantity=-quantity, unit_price=price, received_on=day
-        )
-        return [(made, Decimal(0)), (back, Decimal(0))]
-    return [(made, quantity - decimal_of(line.get("RemainingOpenQuantity")))]
+        key=f"{receipt['DocEntry']}/{line['LineNum']}",
+        number=text(receipt, "DocNum"),
+        line=line_number(line),
+        quantity=quantity,
+        unit_price=decimal_of(line.get("Price") or line.get("UnitPrice")),
+        received_on=day_of(receipt.get("DocDate")),
+    )
+    if is_cancelled:
+        back = replace(made, key=f"{made.key}/{_TAKEN_BACK}", quantity=-quantity)
+        return replace(before, receipts=(*before.receipts, made, back))
+    return Received(
+        receipts=(*before.receipts, made),
+        quantity=before.quantity + quantity,
+        invoiced=before.invoiced + quantity - decimal_of(line.get("RemainingOpenQuantity")),
+        is_open=before.is_open or (can_be_invoiced(receipt) and not _is_closed(line)),
+    )
