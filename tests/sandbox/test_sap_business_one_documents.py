@@ -71,6 +71,19 @@ async def test_a_client_can_ask_for_no_content(wire: Wire) -> None:
     assert (await _stored(wire, entry))["DocTotal"] == 372
 
 
+async def test_what_would_change_the_sums_unsimulated_is_refused(wire: Wire) -> None:
+    for changes in ({"DiscountPercent": 5}, {"DocTotal": 371.99}, {"DocumentAdditionalExpenses": [{"LineTotal": 5}]}):
+        reply = await _refused(wire, **changes)
+        assert (reply.code, reply.message[:29]) == (-5006, "The sandbox does not simulate")
+    assert (await wire.make(DocTotal=372))["DocTotal"] == 372
+
+
+async def test_an_account_brings_its_own_distribution_rule_where_the_line_names_none(wire: Wire) -> None:
+    lines = [wire.line(AccountCode="2920"), wire.line(AccountCode="2920", CostingCode3="C02")]
+    made = await wire.make(DocumentLines=lines)
+    assert [line["CostingCode3"] for line in made["DocumentLines"]] == ["C01", "C02"]
+
+
 async def test_the_due_date_follows_from_the_terms_unless_it_is_sent(wire: Wire) -> None:
     today = wire.company.today
     terms = next(place for place, term in enumerate(wire.company.payment_terms, 1) if term.days == 45)
@@ -533,6 +546,14 @@ async def test_files_are_uploaded_hung_on_an_invoice_and_read_back(wire: Wire) -
     named = await wire.send("GET", f"Attachments2({entry})/$value?filename='list.v2.csv'")
     assert named.body == b"a;b\r\n\r\nc"
     assert (await _refused(wire, AttachmentEntry=999)).code == -2028
+
+
+async def test_odata_3_gives_the_entry_of_an_upload_as_text() -> None:
+    async with Wire(version=1) as wire:
+        reply = await _upload(wire, _form(("a.pdf", b"x")))
+        entry = reply.body["AbsoluteEntry"]
+        assert isinstance(entry, str)
+        assert (await wire.make(AttachmentEntry=int(entry)))["AttachmentEntry"] == int(entry)
 
 
 async def test_a_file_of_the_same_name_takes_the_place_of_the_other(wire: Wire) -> None:

@@ -61,10 +61,15 @@ HEAD_INPUTS = frozenset(
         "RequriedDate",
     }
 )
-"""What a request can set on a document; everything else B1 works out, and ignores where it is sent.
-
-Not simulated, and ignored too: DocTotal, DiscountPercent, freight and withholding tax.
-"""
+"""What a request can set on a document; everything else B1 works out, and ignores where it is sent."""
+_NOT_SIMULATED = (
+    "DiscountPercent",
+    "DocumentAdditionalExpenses",
+    "WithholdingTaxDataCollection",
+    "WithholdingTaxDataWTXCollection",
+    "DownPaymentsToDraw",
+)
+"""What would change the sums in a way that is not simulated: refused rather than ignored."""
 
 
 def draw_document(books: Books, kind: DocumentKind, body: Row, *, draft: bool = False) -> Row:
@@ -93,6 +98,7 @@ def draw_document(books: Books, kind: DocumentKind, body: Row, *, draft: bool = 
     _check_references(books, table, row)
     row["DocumentLines"] = lines
     row |= _totals(head, row, lines)
+    _refuse_unsimulated(body, row)
     if not lines or row["DocTotal"] < 0:
         raise rejected("Document total value must be zero or greater than zero")
     return row
@@ -222,6 +228,15 @@ def _check_references(books: Books, table: str, row: Row) -> None:
     project = row.get("Project")
     if project and books.table("Projects").get(project) is None:
         raise rejected(f"Invalid project code [{table}.Project] , '{project}'")
+
+
+def _refuse_unsimulated(body: Row, row: Row) -> None:
+    """B1 would spread a different DocTotal as a discount, and take the rest into the sums."""
+    named = [name for name in _NOT_SIMULATED if body.get(name)]
+    if body.get("DocTotal") not in (None, row["DocTotal"]):
+        named.append("DocTotal")
+    if named:
+        raise B1Error(-5006, f"The sandbox does not simulate {', '.join(named)} on this document")
 
 
 def _totals(head: Head, row: Row, lines: list[Row]) -> Row:

@@ -16,6 +16,13 @@ ZERO = Decimal(0)
 SERVICE = "dDocument_Service"
 COSTING_CODES = ("CostingCode", "CostingCode2", "CostingCode3", "CostingCode4", "CostingCode5")
 _OCR_COLUMNS = ("OcrCode", "OcrCode2", "OcrCode3", "OcrCode4", "OcrCode5")
+_DEFAULT_RULES = (
+    "LoadingFactorCode",
+    "LoadingFactorCode2",
+    "LoadingFactorCode3",
+    "LoadingFactorCode4",
+    "LoadingFactorCode5",
+)
 LINE_INPUTS = frozenset(
     {
         "LineNum",
@@ -90,7 +97,7 @@ def draw_line(head: Head, given: Row, at: int, base: Row | None) -> Row:
     else:
         _take_item(head, line, at)
     account = _take_account(head, line, at)
-    _take_costing(head, line, at)
+    _take_costing(head, line, at, account or {})
     _take_project(head, line, at)
     percent = _take_tax(head, line, at, account)
     return {**line, **_sums(head, line, given, percent, at=at, base=base)}
@@ -161,13 +168,17 @@ def _within(row: Row, window: str, day: str) -> bool:
     return (row.get(f"{window}From") or day) <= day <= (row.get(f"{window}To") or day)
 
 
-def _take_costing(head: Head, line: Row, at: int) -> None:
-    """Distribution rules, not cost centres: a centre without a rule is -2028 like a code nobody bears (6.4)."""
+def _take_costing(head: Head, line: Row, at: int, account: Row) -> None:
+    """Distribution rules, not cost centres: a centre without a rule is -2028 like a code nobody bears (6.4).
+
+    Where the line names none, the account's default rule is taken (B1 dossier 6.2).
+    """
     rules = head.books.table("DistributionRules")
     for number, name in enumerate(COSTING_CODES, 1):
-        code = line.get(name)
+        code = line.get(name) or account.get(_DEFAULT_RULES[number - 1])
         if not code:
             continue
+        line[name] = code
         rule = rules.get(code)
         if rule is None or rule["InWhichDimension"] != number:
             raise no_records()

@@ -55,6 +55,8 @@ def shown(entity: EntityType, row: Row, form: Form, select: Sequence[str] | None
     for name, inner in template.nested:
         if result.get(name):
             result[name] = [shown(inner, line, form) for line in result[name]]
+    if entity.name == "Attachments2" and form.version == 3 and "AbsoluteEntry" in result:
+        result["AbsoluteEntry"] = str(result["AbsoluteEntry"])  # As the manual prints it (B1 dossier 7.4).
     return result
 
 
