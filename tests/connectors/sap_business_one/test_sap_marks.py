@@ -51,6 +51,12 @@ def test_a_second_change_on_the_same_day_is_told() -> None:
     assert read([row("A", "2026-03-31", CardName="Second Oy")], mark)[0] == ["A"]
 
 
+def test_what_is_known_is_passed_over_even_behind_a_row_of_a_much_later_day() -> None:
+    rows = [row("A", "2026-03-30"), row("B", "2026-03-31")]
+    _, mark = read(rows, None)
+    assert read([row("0", "2026-06-01"), *rows], mark)[0] == ["0"]
+
+
 def test_a_row_of_another_set_is_another_row() -> None:
     progress = Progress(None, "UpdateDate")
     progress.fresh([{"DocEntry": 1, "UpdateDate": "2026-03-31"}], of="PurchaseOrders")

@@ -70,10 +70,12 @@ class Progress:
         if day is None:
             return False
         self._day = day if self._day is None else max(day, self._day)
-        if day < self._day - OVERLAP:
-            return False
+        is_recent = day >= self._day - OVERLAP
+        if not is_recent and not self._seen:
+            return False  # the first read meets many rows that no mark will have to remember
         digest = _digest(row, of)
-        self._recent[digest] = day
+        if is_recent:
+            self._recent[digest] = day
         return digest in self._seen
 
     def mark(self) -> str | None:
