@@ -42,8 +42,8 @@ def settles(amount: str, **changes: Any) -> dict[str, Any]:
 
 
 def told(row: dict[str, Any], *payments: dict[str, Any]) -> Settlement:
-    links = links_of(INVOICES, [row], payments, local_currency="EUR")
-    return settlement_of(row, INVOICES, links.get(9120, ()), local_currency="EUR")
+    links = links_of(INVOICES, [row], payments)
+    return settlement_of(row, INVOICES, links.get(9120, ()))
 
 
 def without_paid(**changes: Any) -> dict[str, Any]:
@@ -121,10 +121,10 @@ def test_a_foreign_bill_is_paid_in_its_own_currency() -> None:
 def test_a_credit_note_offset_in_a_payment_is_paid_by_it() -> None:
     row = {**ROW, "PaidToDate": Decimal("124.0")}
     offset = payment(24, settles("-124", InvoiceType="it_PurchaseCreditNote"))
-    links = links_of(CREDIT_NOTES, [row], [offset], local_currency="EUR")
-    settlement = settlement_of(row, CREDIT_NOTES, links[9120], local_currency="EUR")
+    links = links_of(CREDIT_NOTES, [row], [offset])
+    settlement = settlement_of(row, CREDIT_NOTES, links[9120])
     assert (settlement.bill_id, settlement.paid_total, settlement.payment_number) == ("19:9120", 124, "40024")
-    assert links_of(INVOICES, [row], [offset], local_currency="EUR") == {}
+    assert links_of(INVOICES, [row], [offset]) == {}
 
 
 def test_without_a_paid_sum_the_payments_have_to_do() -> None:

@@ -51,7 +51,7 @@ class BusinessOne:
         )
         self._desk = Desk(self._client, self._books, Settings(branch=branch, tolerance=side.mapping.tolerance))
         self._attachments = Attachments(self._client)
-        self._settlements = SettlementReader(self._client, self._books, today=lambda: clock().date())
+        self._settlements = SettlementReader(self._client, today=lambda: clock().date())
 
     @property
     def name(self) -> str:
@@ -118,7 +118,7 @@ class BusinessOne:
 
     def posted(self, *, since: date, until: date) -> AsyncIterator[Page[LedgerBill]]:
         """Posted invoices and credit notes by posting date."""
-        return posted_bills(self._client, self._books, since=since, until=until)
+        return posted_bills(self._client, since=since, until=until)
 
     def settlements(self, *, since: str | None, ours: OurBills) -> AsyncIterator[Page[Settlement]]:
         """How far bills are paid, for those that changed since the mark."""

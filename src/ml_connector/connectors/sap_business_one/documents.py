@@ -277,12 +277,12 @@ def is_mirror(row: Row) -> bool:
     return row.get("CancelStatus") == "csCancellation"
 
 
-def ledger_bill_of(row: Row, sort: Sort, *, local_currency: str) -> LedgerBill:
+def ledger_bill_of(row: Row, sort: Sort) -> LedgerBill:
     """A document in the ledger; its lines are counted where they were read along.
 
     Closed does not mean paid (SAP dossier 9): that is told by the settlements, here a bill is only posted.
     """
-    gross, tax = amount_of(row, "DocTotal", local_currency), amount_of(row, "VatSum", local_currency)
+    gross, tax = amount_of(row, "DocTotal"), amount_of(row, "VatSum")
     lines = row.get("DocumentLines")
     return LedgerBill(
         id=str(BillId(sort.object_type, int(row["DocEntry"]))),
@@ -294,7 +294,7 @@ def ledger_bill_of(row: Row, sort: Sort, *, local_currency: str) -> LedgerBill:
         gross=gross,
         net=None if gross is None or tax is None else gross - tax,
         tax=tax,
-        currency=currency_of(row, local_currency),
+        currency=str(row.get("DocCurrency") or ""),
         line_count=len(lines) if isinstance(lines, list) else None,
     )
 
@@ -315,9 +315,9 @@ def draft_status_of(row: Row) -> BillStatus | None:
     return _APPROVALS.get(str(row.get("AuthorizationStatus") or ""))
 
 
-def pending_bill_of(row: Row, sort: Sort, *, local_currency: str, status: BillStatus) -> LedgerBill:
+def pending_bill_of(row: Row, sort: Sort, *, status: BillStatus) -> LedgerBill:
     """A draft as a bill that waits. Its number is the draft's own and changes when it is added."""
-    drafted = ledger_bill_of(row, sort, local_currency=local_currency)
+    drafted = ledger_bill_of(row, sort)
     return LedgerBill(
         id=str(BillId(DRAFT, int(row["DocEntry"]))), number=f"draft {row['DocEntry']}", status=status,
         kind=sort.kind, vendor=drafted.vendor, vendor_number=drafted.vendor_number, gross=drafted.gross,
@@ -331,16 +331,15 @@ def sort_of_draft(row: Row) -> Sort | None:
     return next((sort for sort in SORTS.values() if said in (sort.draft_object, sort.draft_stored)), None)
 
 
-def amount_of(row: Row, name: str, local_currency: str) -> Decimal | None:
-    """An amount in the document's own currency: the plain property is local, its `Fc` twin foreign."""
-    is_foreign = not same_currency(str(row.get("DocCurrency") or ""), local_currency)
-    value = row.get(f"{name}Fc", row.get(f"{name}FC")) if is_foreign else row.get(name)
+def is_foreign(row: Row) -> bool:
+    """True for a document in a foreign currency: only those have a total in it (SAP dossier 7.1)."""
+    return decimal_of(row.get("DocTotalFc")) != 0
+
+
+def amount_of(row: Row, name: str) -> Decimal | None:
+    """An amount in the document's own currency, None where it is not told. The plain property is in local currency."""
+    value = row.get(f"{name}Fc", row.get(f"{name}FC")) if is_foreign(row) else row.get(name)
     return None if value is None else decimal_of(value)
-
-
-def currency_of(row: Row, local_currency: str) -> str:
-    """The document's currency."""
-    return str(row.get("DocCurrency") or "") or local_currency
 
 
 def decimal_of(value: object) -> Decimal:

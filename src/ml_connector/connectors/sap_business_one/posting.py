@@ -74,17 +74,16 @@ class Desk:
 
     async def find(self, bills: Sequence[Bill]) -> Mapping[str, tuple[LedgerBill, ...]]:
         """Bills of the same kind, vendor and number, those that wait for an approval too."""
-        local = (await self._books.company.get()).local_currency
         found: dict[str, list[LedgerBill]] = {bill.key: [] for bill in bills}
         for kind, sort in SORTS.items():
             of_kind = [bill for bill in bills if bill.kind is kind]
             for row in await self._numbered(sort.entity_set, HEADER_FIELDS, of_kind):
-                _file(found, of_kind, row, None if is_mirror(row) else ledger_bill_of(row, sort, local_currency=local))
+                _file(found, of_kind, row, None if is_mirror(row) else ledger_bill_of(row, sort))
         for row in await self._numbered("Drafts", DRAFT_FIELDS, bills):
             sort = sort_of_draft(row)
             if sort is not None and draft_status_of(row) is BillStatus.PENDING:
                 of_kind = [bill for bill in bills if bill.kind is sort.kind]
-                _file(found, of_kind, row, _waiting(row, sort, local))
+                _file(found, of_kind, row, _waiting(row, sort))
         return {key: tuple(each) for key, each in found.items()}
 
     async def _numbered(self, entity_set: str, fields: str, bills: Sequence[Bill]) -> list[Row]:
@@ -98,25 +97,24 @@ class Desk:
     async def read(self, bill: Bill, bill_id: str) -> LedgerBill | None:
         """One bill by its id; a draft's leads on to the document it became. None where it is gone."""
         key = _parse(bill_id)
-        local = (await self._books.company.get()).local_currency
         if key.sort is None:
-            return await self._follow(bill, key, local)
+            return await self._follow(bill, key)
         row = await self._client.get(keyed(key.sort.entity_set, key.entry), {"$select": HEADER_FIELDS}, missing_ok=True)
-        return None if row is None else ledger_bill_of(row, key.sort, local_currency=local)
+        return None if row is None else ledger_bill_of(row, key.sort)
 
-    async def _follow(self, bill: Bill, key: BillId, local: str) -> LedgerBill | None:
+    async def _follow(self, bill: Bill, key: BillId) -> LedgerBill | None:
         """A draft that waited: still waiting, added under an id of its own, or rejected."""
         row = await self._draft(key)
         if row is None:
-            return await self._added(bill, local, gross=bill.gross)
+            return await self._added(bill, gross=bill.gross)
         sort = sort_of_draft(row) or SORTS[bill.kind]
-        drafted = pending_bill_of(row, sort, local_currency=local, status=BillStatus.CANCELLED)
+        drafted = pending_bill_of(row, sort, status=BillStatus.CANCELLED)
         status = draft_status_of(row)
         if status is BillStatus.PENDING:
-            return _waiting(row, sort, local)
+            return _waiting(row, sort)
         if status is BillStatus.CANCELLED:
             return drafted
-        added = await self._added(bill, local, gross=drafted.gross)
+        added = await self._added(bill, gross=drafted.gross)
         if added is None and status is BillStatus.POSTED:
             # Made again it could stand twice: the approver may have changed its number.
             raise unexpected(f"draft {key.entry} was added, but no {sort.word} {bill.number} of that sum is there")
@@ -125,11 +123,11 @@ class Desk:
     async def _draft(self, key: BillId) -> Row | None:
         return await self._client.get(keyed("Drafts", key.entry), {"$select": DRAFT_FIELDS}, missing_ok=True)
 
-    async def _added(self, bill: Bill, local: str, *, gross: Decimal | None) -> LedgerBill | None:
+    async def _added(self, bill: Bill, *, gross: Decimal | None) -> LedgerBill | None:
         """The document a draft became. There was none of that number when the draft was made: it is newer."""
         sort = SORTS[bill.kind]
         rows = await self._numbered(sort.entity_set, HEADER_FIELDS, [bill])
-        there = [ledger_bill_of(row, sort, local_currency=local) for row in rows if not is_mirror(row)]
+        there = [ledger_bill_of(row, sort) for row in rows if not is_mirror(row)]
         same = [each for each in there if gross is None or each.gross == gross]
         standing = [each for each in same if each.status is BillStatus.POSTED]
         return max(standing or same, key=lambda each: BillId.parse(each.id), default=None)
@@ -156,7 +154,7 @@ class Desk:
             return await self._left_waiting(bill, refusal)
         if not row.get("DocEntry"):
             raise OutcomeUnknown(system=NAME, detail=f"the {sort.word} was created, but its key was not told")
-        return ledger_bill_of(row, sort, local_currency=known.company.local_currency)
+        return ledger_bill_of(row, sort)
 
     def _wording(self, bill: Bill, known: Knowledge) -> Wording:
         return Wording(
@@ -215,8 +213,8 @@ class Desk:
 # ------------------------------------------------------------------ pieces
 
 
-def _waiting(row: Row, sort: Sort, local: str) -> LedgerBill:
-    return pending_bill_of(row, sort, local_currency=local, status=BillStatus.PENDING)
+def _waiting(row: Row, sort: Sort) -> LedgerBill:
+    return pending_bill_of(row, sort, status=BillStatus.PENDING)
 
 
 def _file(

@@ -18,7 +18,6 @@ from zlib import crc32
 from ml_connector.connectors.base import Page
 from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.odata import any_of
-from ml_connector.connectors.sap_business_one.books import Books
 from ml_connector.connectors.sap_business_one.client import ServiceLayer
 from ml_connector.connectors.sap_business_one.documents import (
     CREDIT_NOTES,
@@ -27,11 +26,10 @@ from ml_connector.connectors.sap_business_one.documents import (
     BillId,
     Sort,
     amount_of,
-    currency_of,
     day_of,
     decimal_of,
+    is_foreign,
     is_mirror,
-    same_currency,
 )
 from ml_connector.connectors.sap_business_one.errors import UNKNOWN_PROPERTY, unexpected
 from ml_connector.connectors.sap_business_one.manifest import DOCUMENTS_PER_PAGE, OR_TERMS
@@ -104,9 +102,8 @@ class Link:
 class SettlementReader:
     """Reads what became of bills."""
 
-    def __init__(self, client: ServiceLayer, books: Books, *, today: Callable[[], date]) -> None:
+    def __init__(self, client: ServiceLayer, *, today: Callable[[], date]) -> None:
         self._client = client
-        self._books = books
         self._today = today
         self._tells_paid = True
         """Until a read shows the contrary."""
@@ -160,11 +157,10 @@ class SettlementReader:
         return self._tells_paid and marks.told.get(_id(sort, row)) == _state(row)
 
     async def _settlements(self, sort: Sort, rows: Sequence[Row], marks: Marks) -> list[Settlement]:
-        local = (await self._books.company.get()).local_currency
         wanted = [row for row in rows if _may_have_payments(row, marks.told.get(_id(sort, row), ""))]
         payments = await self._payments(wanted) if wanted else []
-        links = links_of(sort, rows, payments, local_currency=local)
-        return [settlement_of(row, sort, links.get(int(row["DocEntry"]), ()), local_currency=local) for row in rows]
+        links = links_of(sort, rows, payments)
+        return [settlement_of(row, sort, links.get(int(row["DocEntry"]), ())) for row in rows]
 
     async def _payments(self, rows: Sequence[Row]) -> list[Row]:
         """The payments to the vendors of these documents: what they settle cannot be asked for (SAP dossier 9)."""
@@ -183,33 +179,29 @@ class SettlementReader:
 # ------------------------------------------------------------------ payments
 
 
-def links_of(
-    sort: Sort, rows: Iterable[Row], payments: Iterable[Row], *, local_currency: str
-) -> dict[int, tuple[Link, ...]]:
+def links_of(sort: Sort, rows: Iterable[Row], payments: Iterable[Row]) -> dict[int, tuple[Link, ...]]:
     """What each payment did to these documents, by DocEntry, oldest first.
 
     A payment names the document by its DocEntry; its own DocNum there means nothing (SAP dossier 6.9).
     """
-    foreign = {
-        int(row["DocEntry"]): not same_currency(currency_of(row, local_currency), local_currency) for row in rows
-    }
+    foreign = {int(row["DocEntry"]): is_foreign(row) for row in rows}
     found: dict[int, list[Link]] = {}
     for payment in sorted(payments, key=lambda each: int(each["DocEntry"])):
         for each in payment.get("PaymentInvoices") or ():
             entry = each.get("DocEntry")
             if entry in foreign and each.get("InvoiceType") == sort.payment_link:
-                found.setdefault(int(entry), []).append(_link(payment, each, is_foreign=foreign[int(entry)]))
+                found.setdefault(int(entry), []).append(_link(payment, each, in_foreign=foreign[int(entry)]))
     return {entry: tuple(links) for entry, links in found.items()}
 
 
-def _link(payment: Row, row: Row, *, is_foreign: bool) -> Link:
+def _link(payment: Row, row: Row, *, in_foreign: bool) -> Link:
     # A credit note offset in a payment has a negative sum there.
     return Link(
         payment=int(payment["DocEntry"]),
         number=str(payment.get("DocNum") or ""),
         day=day_of(payment.get("DocDate")),
-        amount=abs(decimal_of(row.get("AppliedFC" if is_foreign else "SumApplied"))),
-        discount=abs(decimal_of(row.get("TotalDiscountFC" if is_foreign else "TotalDiscount"))),
+        amount=abs(decimal_of(row.get("AppliedFC" if in_foreign else "SumApplied"))),
+        discount=abs(decimal_of(row.get("TotalDiscountFC" if in_foreign else "TotalDiscount"))),
         method=_method(payment),
         is_cancelled=payment.get("Cancelled") in ("tYES", "Y"),
     )
@@ -228,13 +220,13 @@ def _method(payment: Row) -> str:
 # ------------------------------------------------------------------ settlements
 
 
-def settlement_of(row: Row, sort: Sort, links: Sequence[Link], *, local_currency: str) -> Settlement:
+def settlement_of(row: Row, sort: Sort, links: Sequence[Link]) -> Settlement:
     """How far a document is settled (SAP dossier 9). What payments do not explain was offset or reconciled."""
     standing = [link for link in links if not link.is_cancelled]
     gone = [link for link in links if link.is_cancelled]
     is_cancelled = row.get("CancelStatus") == "csYes"
-    total = amount_of(row, "DocTotal", local_currency) or Decimal(0)
-    settled = Decimal(0) if is_cancelled else _settled_sum(row, standing, total, local_currency)
+    total = amount_of(row, "DocTotal") or Decimal(0)
+    settled = Decimal(0) if is_cancelled else _settled_sum(row, standing, total)
     latest = max(standing, key=lambda link: (link.day or date.min, link.payment), default=None)
     is_paid = settled > 0
     discount = sum((link.discount for link in standing), Decimal(0)) if is_paid else Decimal(0)
@@ -242,7 +234,7 @@ def settlement_of(row: Row, sort: Sort, links: Sequence[Link], *, local_currency
         bill_id=_id(sort, row),
         bill_number=str(row.get("DocNum") or ""),
         paid_total=settled - discount,
-        currency=currency_of(row, local_currency),
+        currency=str(row.get("DocCurrency") or ""),
         paid_on=None if not is_paid else latest.day if latest else day_of(row.get("UpdateDate")),
         discount=discount,
         payment_number=latest.number if is_paid and latest else "",
@@ -253,13 +245,13 @@ def settlement_of(row: Row, sort: Sort, links: Sequence[Link], *, local_currency
     )
 
 
-def _settled_sum(row: Row, standing: Sequence[Link], total: Decimal, local_currency: str) -> Decimal:
+def _settled_sum(row: Row, standing: Sequence[Link], total: Decimal) -> Decimal:
     """All that settled the document, discount included.
 
     A release that does not tell it: the sum of the payments; one that is closed, and not cancelled, is settled
     whole, since an A/P document is closed by nothing else (assumption, SAP dossier 9).
     """
-    told = amount_of(row, "PaidToDate", local_currency)
+    told = amount_of(row, "PaidToDate")
     if told is not None:
         return told
     if row.get("DocumentStatus") == "bost_Close":
