@@ -63,6 +63,20 @@ async def test_tax_is_rounded_line_by_line(wire: Wire) -> None:
     assert made["VatSum"] == Decimal("0.03")
 
 
+async def test_tax_is_rounded_once_for_each_code_where_the_company_groups_lines(wire: Wire) -> None:
+    await wire.control("switches", group_tax=True)
+    assert (await wire.get("CompanyService_GetCompanyInfo")).body["GroupLinesInVATCalculation"] == "tYES"
+    lines = [wire.line(LineTotal=0.03) for _ in range(3)] + [wire.line(LineTotal=0.05, VatGroup="VAT10")]
+    made = await wire.make(DocumentLines=lines)
+    assert (made["VatSum"], made["DocTotal"]) == (Decimal("0.03"), Decimal("0.17"))
+    assert [line["TaxTotal"] for line in made["DocumentLines"]] == [
+        Decimal("0.01"),
+        0,
+        Decimal("0.01"),
+        Decimal("0.01"),
+    ]
+
+
 async def test_a_client_can_ask_for_no_content(wire: Wire) -> None:
     reply = await wire.post("PurchaseInvoices", wire.invoice(), Prefer="return-no-content")
     assert (reply.status, reply.body) == (204, b"")

@@ -72,6 +72,8 @@ class Switches:
     closed_base_code: int = -5002
     """How a closed base document is refused: -5002 or -10."""
     attachments_folder: bool = True
+    group_tax: bool = False
+    """Tax is rounded once for each code of a document, not line by line (GroupLinesInVATCalculation)."""
     approval_status: int = 404
     """HTTP status of the -2028 that an approval procedure answers with (UNCONFIRMED, dossier U5)."""
 

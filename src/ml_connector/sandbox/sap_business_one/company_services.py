@@ -6,6 +6,7 @@ from typing import Any
 
 from ml_connector.sandbox.sap_business_one.books import Books
 from ml_connector.sandbox.sap_business_one.errors import malformed
+from ml_connector.sandbox.sap_business_one.kinds import BY_OBJECT_TYPE, PAYMENT_FIRST_NUMBER
 from ml_connector.sandbox.sap_business_one.schema import Row
 from ml_connector.sandbox.sap_business_one.sessions import VERSION
 
@@ -20,6 +21,7 @@ def company_info(books: Books) -> Row:
         "Localization": books.switches.localisation,
         "EnableAccountSegmentation": _yes(books.switches.segments),
         "EnableTransactionNotification": "tYES",
+        "GroupLinesInVATCalculation": _yes(books.switches.group_tax),
         "MaxNumberOfDocumentsInPmt": 200,
         "LanguageCode": "ln_English",
     }
@@ -59,9 +61,15 @@ def document_series(books: Books, body: Any) -> list[Row]:
         "Locked": "tNO",
         "PeriodIndicator": "Default",
         "DocumentSubType": "--",
-        "NextNumber": books.counters.get(f"series {document}", 0) + 1,
+        "NextNumber": _next_number(books, int(document)),
     }
     return [row]
+
+
+def _next_number(books: Books, object_type: int) -> int:
+    kind = BY_OBJECT_TYPE.get(object_type)
+    first = PAYMENT_FIRST_NUMBER if kind is None else kind.first_number
+    return books.counters.get(f"series {object_type}", first - 1) + 1
 
 
 def _yes(value: bool) -> str:

@@ -14,7 +14,7 @@ from ml_connector.sandbox.sap_business_one.bases import check_bases, find_base
 from ml_connector.sandbox.sap_business_one.books import Books, Duplicates, Period
 from ml_connector.sandbox.sap_business_one.errors import B1Error, no_records, rejected
 from ml_connector.sandbox.sap_business_one.kinds import DocumentKind
-from ml_connector.sandbox.sap_business_one.lines import SERVICE, ZERO, Head, draw_line, is_frozen, summed
+from ml_connector.sandbox.sap_business_one.lines import SERVICE, ZERO, Head, draw_line, group_tax, is_frozen, summed
 from ml_connector.sandbox.sap_business_one.schema import Row
 
 HEAD_INPUTS = frozenset(
@@ -94,6 +94,8 @@ def draw_document(books: Books, kind: DocumentKind, body: Row, *, draft: bool = 
         tax_day=row["TaxDate"],
     )
     lines = list(_lines(head, row, body.get("DocumentLines") or []))
+    if books.switches.group_tax:
+        lines = group_tax(head, lines)
     check_bases(head, lines)
     _check_references(books, table, row)
     row["DocumentLines"] = lines

@@ -48,7 +48,7 @@ PAGES = {
     "POST /_sandbox/duplicates": "{company?, mode: off | warning | partner | all, fiscal_year_only?}",
     "POST /_sandbox/profile": "{company?, profile: 2021 | 2024}",
     "POST /_sandbox/localisation": "{company?, localisation}: US, CA, IN and BR have sales tax codes",
-    "POST /_sandbox/switches": "{company?, closed_base_code?, attachments_folder?, approval_status?}",
+    "POST /_sandbox/switches": "{company?, closed_base_code?, attachments_folder?, approval_status?, group_tax?}",
     "POST /_sandbox/expire-sessions": "{session?}: kills one or all",
     "POST /_sandbox/break-node": "{node: .node1, broken?}: its sessions get 500/407; {stopped: n}: its ping says 503",
     "POST /_sandbox/login": "{seconds?, timeout?, unknown_company?}: how long it takes, seconds a session lives",
@@ -216,7 +216,7 @@ class Hooks:
         return {"localisation": asked["localisation"]}
 
     def _switches(self, asked: dict[str, Any]) -> Any:
-        names = ("closed_base_code", "attachments_folder", "approval_status")
+        names = ("closed_base_code", "attachments_folder", "approval_status", "group_tax")
         return self._switch(asked, **{name: asked[name] for name in names if name in asked})
 
     def _break_node(self, asked: dict[str, Any]) -> Any:

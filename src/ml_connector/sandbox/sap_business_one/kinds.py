@@ -36,7 +36,7 @@ INVOICE = DocumentKind(
     "oPurchaseInvoices",
     "OPCH",
     "PCH1",
-    series=21,
+    series=18,
     first_number=260_001,
     journal="ttAPInvoice",
     settled_as="it_PurchaseInvoice",
@@ -47,19 +47,21 @@ CREDIT_NOTE = DocumentKind(
     "oPurchaseCreditNotes",
     "ORPC",
     "RPC1",
-    series=22,
+    series=19,
     first_number=460_001,
     journal="ttAPCreditNote",
     settled_as="it_PurchaseCreditNote",
 )
-ORDER = DocumentKind("PurchaseOrders", 22, "oPurchaseOrders", "OPOR", "POR1", series=23, first_number=900_001)
+ORDER = DocumentKind("PurchaseOrders", 22, "oPurchaseOrders", "OPOR", "POR1", series=22, first_number=900_001)
 RECEIPT = DocumentKind(
-    "PurchaseDeliveryNotes", 20, "oPurchaseDeliveryNotes", "OPDN", "PDN1", series=24, first_number=300_001
+    "PurchaseDeliveryNotes", 20, "oPurchaseDeliveryNotes", "OPDN", "PDN1", series=20, first_number=300_001
 )
 KINDS = {kind.entity_set: kind for kind in (INVOICE, CREDIT_NOTE, ORDER, RECEIPT)}
 BY_OBJECT_TYPE = {kind.object_type: kind for kind in KINDS.values()}
 BY_OBJECT_CODE = {kind.object_code: kind for kind in KINDS.values()}
 BILLS = (INVOICE, CREDIT_NOTE)
+PAYMENT_SERIES = 46
+PAYMENT_FIRST_NUMBER = 40_001
 BASES: dict[DocumentKind, tuple[int, ...]] = {
     INVOICE: (ORDER.object_type, RECEIPT.object_type),
     CREDIT_NOTE: (INVOICE.object_type, RECEIPT.object_type),

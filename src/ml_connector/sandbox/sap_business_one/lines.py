@@ -233,11 +233,6 @@ def _sales_tax(head: Head, code: str, at: int) -> Decimal:
 def _sums(head: Head, line: Row, given: Row, percent: Decimal, *, at: int, base: Row | None) -> Row:
     """Net and tax of the line in both currencies; tax is rounded line by line."""
     net, foreign_net = _nets(head, line, given, base)
-    if head.foreign:
-        foreign_tax = rounded(foreign_net * percent / 100)
-        tax = rounded(foreign_tax * head.rate)
-    else:
-        foreign_tax, tax = ZERO, rounded(net * percent / 100)
     shown = foreign_net if head.foreign else net
     quantity: Decimal = ZERO if head.service else line["Quantity"]
     price = shown if head.service else price_of(shown, quantity)
@@ -254,17 +249,41 @@ def _sums(head: Head, line: Row, given: Row, percent: Decimal, *, at: int, base:
         "RowTotalFC": foreign_net,
         "RowTotalSC": net,
         "TaxPercentagePerRow": percent,
-        "TaxTotal": tax,
-        "NetTaxAmount": tax,
-        "NetTaxAmountFC": foreign_tax,
-        "GrossTotal": net + tax,
-        "GrossTotalFC": foreign_net + foreign_tax,
+        **_taxed(head, {"LineTotal": net, "RowTotalFC": foreign_net}, rounded(shown * percent / 100)),
         "RemainingOpenQuantity": quantity,
         "RemainingOpenInventoryQuantity": quantity,
         "OpenAmount": net,
         "OpenAmountFC": foreign_net,
         "LineStatus": "bost_Open",
         "LineType": line.get("LineType", "dlt_Regular"),
+    }
+
+
+def group_tax(head: Head, lines: list[Row]) -> list[Row]:
+    """The lines with their tax rounded once for each code: each gets what its code's sum gains by it."""
+    nets: dict[str, Decimal] = {}
+    taxes: dict[str, Decimal] = {}
+    grouped: list[Row] = []
+    for line in lines:
+        code = line.get("VatGroup") or line["TaxCode"]
+        nets[code] = nets.get(code, ZERO) + (line["RowTotalFC"] if head.foreign else line["LineTotal"])
+        whole = rounded(nets[code] * line["TaxPercentagePerRow"] / 100)
+        tax = whole - taxes.get(code, ZERO)
+        taxes[code] = whole
+        grouped.append({**line, **_taxed(head, line, tax)})
+    return grouped
+
+
+def _taxed(head: Head, line: Row, tax: Decimal) -> Row:
+    """What follows from a line's tax, given in the document's currency."""
+    local = rounded(tax * head.rate) if head.foreign else tax
+    foreign = tax if head.foreign else ZERO
+    return {
+        "TaxTotal": local,
+        "NetTaxAmount": local,
+        "NetTaxAmountFC": foreign,
+        "GrossTotal": line["LineTotal"] + local,
+        "GrossTotalFC": line["RowTotalFC"] + foreign,
     }
 
 

@@ -8,15 +8,20 @@ from decimal import Decimal
 
 from ml_connector.sandbox.sap_business_one.books import Books, Period
 from ml_connector.sandbox.sap_business_one.errors import B1Error, no_records, not_supported, rejected
-from ml_connector.sandbox.sap_business_one.kinds import BILLS, CREDIT_NOTE, INVOICE, DocumentKind
+from ml_connector.sandbox.sap_business_one.kinds import (
+    BILLS,
+    CREDIT_NOTE,
+    INVOICE,
+    PAYMENT_FIRST_NUMBER,
+    PAYMENT_SERIES,
+    DocumentKind,
+)
 from ml_connector.sandbox.sap_business_one.lines import ZERO
 from ml_connector.sandbox.sap_business_one.posting import is_foreign, local_of, open_sums, settle
 from ml_connector.sandbox.sap_business_one.schema import Row
 from ml_connector.sandbox.trade import rounded
 
 _BY_TYPE = {kind.settled_as: kind for kind in BILLS}
-PAYMENT_SERIES = 25
-_FIRST_NUMBER = 40_001
 _MEANS = ("CashSum", "TransferSum", "BillOfExchangeAmount")
 _INPUTS = frozenset(
     {
@@ -150,7 +155,7 @@ def _enter_payment(books: Books, row: Row, settlements: Iterable[Settlement]) ->
             **dict.fromkeys(("TaxDate", "DueDate", "VatDate", "TransferDate"), row["DocDate"]),
             **row,
             "DocEntry": books.next_entry("VendorPayments"),
-            "DocNum": books.next_number(str(PAYMENT_SERIES), _FIRST_NUMBER),
+            "DocNum": books.next_number(str(PAYMENT_SERIES), PAYMENT_FIRST_NUMBER),
             "Series": PAYMENT_SERIES,
             "CurrencyIsLocal": "tYES" if row["DocCurrency"] == books.currency else "tNO",
             "LocalCurrency": "tYES" if row["DocCurrency"] == books.currency else "tNO",
