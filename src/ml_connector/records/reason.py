@@ -50,7 +50,9 @@ class Reason(StrEnum):
     ORDER_DIFFERS = "order differs"
     POSSIBLE_DUPLICATE = "possible duplicate"
     ALREADY_POSTED = "already posted"
+    POSTED_OTHERWISE = "posted otherwise"
     AWAITS_APPROVAL = "awaits approval"
+    APPROVAL_REFUSED = "approval refused"
     NOT_RELEASED = "not released"
     SETUP_INCOMPLETE = "set-up incomplete"
     REFUSED = "refused by the ledger"
@@ -167,6 +169,12 @@ CATALOGUE: dict[Reason, Explanation] = {
     Reason.AWAITS_APPROVAL: _entry(
         "The bill {subject} waits for an approval inside the ledger. It goes on by itself afterwards.",
         "The ledger's own approval workflow holds the bill.", Owner.CONTROLLER, Policy.RETRY),
+    Reason.POSTED_OTHERWISE: _entry(
+        "The ledger posted the bill with another total: {subject}. Look at it there: if it is right, link it here; if not, cancel it there and replay the invoice here.",
+        "The ledger posts at once, and its total differs from the document's gross by more than mapping.tolerance.", Owner.CONTROLLER, Policy.HOLD),
+    Reason.APPROVAL_REFUSED: _entry(
+        "The bill was turned down in the ledger's own approval ({subject}). Ask whoever approves there, correct the invoice and transfer again.",
+        "The draft that waited in the ledger's approval workflow was rejected, cancelled or removed there.", Owner.CLERK, Policy.RETURN),
     Reason.NOT_RELEASED: _entry(
         "The bill {subject} was saved in the ledger but could not be released.",
         "Create succeeded, release failed.", Owner.CONTROLLER, Policy.HOLD),

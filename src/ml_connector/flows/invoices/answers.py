@@ -12,7 +12,7 @@ from ml_connector.connectors.errors import OutcomeUnknown, Refused
 from ml_connector.connectors.http import Exchange, recording
 from ml_connector.flows.circuit import Circuits
 from ml_connector.flows.invoices.notes import Notes, sentences
-from ml_connector.flows.invoices.work import REJECT, Work
+from ml_connector.flows.invoices.work import DONE, REJECT, Work
 from ml_connector.flows.workplace import Workplace
 from ml_connector.records.invoice import BillStatus, DocumentKind, DocumentStatus, TransferStage
 from ml_connector.records.reason import Finding, Reason
@@ -30,14 +30,18 @@ class Answers:
         self.notes = notes
 
     async def discard(self, work: Work) -> Work | None:
-        """A draft that cannot be posted is removed before the invoice goes back."""
+        """A draft that cannot be posted is removed before the invoice goes back. Where it is posted, nothing goes back."""
         document = work.document
         assert document.bill_id is not None
         bill = work.bill or self.notes.coded(document).bill
         async with recording() as exchanges:
             if bill is not None:
                 draft = await self.place.ledger.read_bill(bill, document.bill_id)
-                if draft is not None and draft.status is BillStatus.DRAFT:
+                if draft is not None and draft.status in DONE:
+                    finding = Finding(Reason.ALREADY_POSTED, draft.number)
+                    await self.notes.hold(document, (finding,), exchanges, step="to discard")
+                    return None
+                if draft is not None and draft.status in (BillStatus.DRAFT, BillStatus.PENDING):
                     await self.place.ledger.discard(bill, draft)
         entry = self.notes.entry(document, "discarded", "ok", "The draft was removed from the ledger.", exchanges)
         values: dict[str, Any] = {"intent": REJECT, "bill_id": None, "bill_number": None, "bill_gross": None}

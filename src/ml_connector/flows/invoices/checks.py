@@ -140,6 +140,8 @@ class Checks:
                 return await self.posting.adopt_posted(
                     document, each, "It is posted already, from an earlier transfer."
                 )
+            elif each.status is BillStatus.PENDING:
+                return await self.posting.wait_for_approval(document, each, ())
             else:
                 await self.place.ledger.discard(bill, each)
         if foreign:

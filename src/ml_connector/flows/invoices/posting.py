@@ -49,9 +49,15 @@ class Posting:
         """Totals agree: the intent to post is written together with what was created. Otherwise the draft goes."""
         bill, document = work.bill, work.document
         assert bill is not None
-        if created.status in DONE:
-            return await self._posted(replace(work, document=document), created, exchanges, how)
+        if created.status is BillStatus.PENDING:
+            await self.wait_for_approval(document, created, exchanges)
+            return None
         finding = self._total_finding(bill, created)
+        if created.status in DONE:
+            if finding is None:
+                return await self._posted(work, created, exchanges, how)
+            await self._hold_posted(document, created, finding, exchanges)
+            return None
         values: dict[str, Any] = {
             "bill_id": created.id, "bill_number": created.number, "bill_gross": created.gross,
             "status": DocumentStatus.POSTING,
@@ -92,7 +98,7 @@ class Posting:
 
     async def _posted(self, work: Work, posted: LedgerBill, exchanges: Sequence[Exchange], how: str) -> Work | None:
         if posted.status is BillStatus.PENDING:
-            await self._wait_for_approval(work.document, posted, exchanges)
+            await self.wait_for_approval(work.document, posted, exchanges)
             return None
         values = self._posted_values(posted)
         entry = self.notes.entry(
@@ -118,13 +124,32 @@ class Posting:
         await self.notes.write(document, entry, **values)
         return replace(document, **values)
 
-    async def _wait_for_approval(self, document: Document, pending: LedgerBill, exchanges: Sequence[Exchange]) -> None:
-        finding = Finding(Reason.AWAITS_APPROVAL, pending.number)
-        entry = self.notes.entry(document, "posted", "waits", finding.sentence(), exchanges, bill_id=pending.id)
-        await self.notes.write(
-            document, entry, status=DocumentStatus.HELD, intent=None, bill_id=pending.id, bill_number=pending.number,
-            reason=finding.reason, findings=findings_to([finding]), next_due=self.place.clock() + APPROVAL_WAIT,
+    async def _hold_posted(
+        self, document: Document, posted: LedgerBill, finding: Finding, exchanges: Sequence[Exchange]
+    ) -> None:
+        """Posted at once, with another total: what stands in the books is for a person to judge."""
+        told = Finding(Reason.POSTED_OTHERWISE, f"{posted.number}, {finding.subject}")
+        entry = self.notes.entry(
+            document, "compared", "held", told.sentence(), exchanges, bill_id=posted.id, number=posted.number,
         )  # fmt: skip
+        await self.notes.write(
+            document, entry, status=DocumentStatus.HELD, intent=None, bill_id=posted.id, bill_number=posted.number,
+            bill_journal=posted.journal or None, bill_gross=posted.gross, reason=told.reason,
+            findings=findings_to([told]), next_due=None,
+        )  # fmt: skip
+
+    async def wait_for_approval(
+        self, document: Document, pending: LedgerBill, exchanges: Sequence[Exchange]
+    ) -> Document:
+        """The ledger's own approval has it: looked after from time to time until it is posted or turned down."""
+        finding = Finding(Reason.AWAITS_APPROVAL, pending.number)
+        values: dict[str, Any] = {
+            "status": DocumentStatus.HELD, "intent": None, "bill_id": pending.id, "bill_number": pending.number,
+            "acknowledged": True, "reason": finding.reason, "next_due": self.place.clock() + APPROVAL_WAIT,
+        }  # fmt: skip
+        entry = self.notes.entry(document, "posted", "waits", finding.sentence(), exchanges, bill_id=pending.id)
+        await self.notes.write(document, entry, **values, findings=findings_to([finding]))
+        return replace(document, **values, findings=(finding,))
 
     async def _intend(self, document: Document, intent: str) -> Document:
         values: dict[str, Any] = {
@@ -211,10 +236,20 @@ class Posting:
         async with recording() as exchanges:
             there = await self.place.ledger.read_bill(bill, document.bill_id)
             if there is None or there.status is BillStatus.CANCELLED:
+                if document.reason is Reason.AWAITS_APPROVAL:
+                    return await self._turned_down(work, exchanges)
                 return await self._begin_again(work, exchanges, "The draft is gone from the ledger; it is made again.")
             if there.status is BillStatus.DRAFT:
                 there = await self.place.ledger.complete(bill, there)
         return await self._created(work, there, exchanges, "Its draft was kept in the ledger.")
+
+    async def _turned_down(self, work: Work, exchanges: Sequence[Exchange]) -> Work | None:
+        """Refused in the ledger's own approval: to make the bill again would only ask the same question again."""
+        document = replace(work.document, bill_id=None)
+        finding = Finding(Reason.APPROVAL_REFUSED, work.document.bill_number or "")
+        entry = self.notes.entry(document, "looked", "failed", finding.sentence(), exchanges)
+        await self.notes.write(document, entry, bill_id=None, bill_number=None)
+        return await self.notes.settle_findings(document, (finding,), step="approval")
 
     async def _begin_again(self, work: Work, exchanges: Sequence[Exchange], why: str) -> None:
         entry = self.notes.entry(work.document, "looked", "ok", why, exchanges)
