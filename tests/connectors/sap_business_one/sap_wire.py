@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -71,17 +72,17 @@ class Wire:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Wire]:
-    """A wire that listens on a port of its own."""
+async def serving(context: ssl.SSLContext | None = None) -> AsyncIterator[Wire]:
+    """A wire that listens on a port of its own, with TLS where a context is given."""
     wire = Wire()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", wire.handle)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
     await site.start()
     host, port = runner.addresses[0][:2]
-    wire.base = f"http://{host}:{port}"
+    wire.base = f"{'http' if context is None else 'https'}://{host}:{port}"
     try:
         yield wire
     finally:
