@@ -111,10 +111,10 @@ class Wire:
     async def delete(self, address: str) -> Reply:
         return await self.send("DELETE", address)
 
-    async def control(self, page: str, *, status: int = 200, **body: Any) -> Any:
+    async def control(self, page: str, *, status_code: int = 200, **body: Any) -> Any:
         """A control page of the company."""
         reply = await self.send("POST", f"{self.origin}/_sandbox/{page}", {"company": CODE, **body})
-        assert reply.status in (status, 201), reply.body
+        assert reply.status == status_code, reply.body
         return reply.body
 
     async def bills(self, **wanted: Any) -> list[dict[str, Any]]:

@@ -729,3 +729,68 @@ async def test_orders_are_seeded_with_their_receipts(wire: Wire) -> None:
 async def test_bills_that_were_keyed_by_hand_are_there(wire: Wire) -> None:
     known = {(invoice.vendor, invoice.number, invoice.gross) for invoice in wire.company.already_posted}
     assert {(bill["vendor"], bill["vendorInvoiceNumber"], bill["total"]) for bill in await wire.bills()} == known
+
+
+# --- The control pages --------------------------------------------------------------------------------------
+
+
+async def test_bills_tell_what_tests_count(wire: Wire) -> None:
+    rule = {"CostingCode": "D010", "CostingCode2": "A03", "ProjectCode": "P-001"}
+    made = await wire.make(DocumentLines=[wire.line(**rule), wire.line(LineTotal=-20, VatGroup="VAT10")])
+    (bill,) = await wire.bills(vendorInvoiceNumber="FP-88213")
+    shown = {name: bill[name] for name in ("id", "number", "vendor", "kind", "status", "currency", "total", "net")}
+    assert shown == {
+        "id": f"18:{made['DocEntry']}",
+        "number": str(made["DocNum"]),
+        "vendor": wire.vendor(),
+        "kind": "invoice",
+        "status": "open",
+        "currency": "EUR",
+        "total": 102,
+        "net": 80,
+    }
+    assert [(row["account"], row["net"], row["taxCode"], row["base"]) for row in bill["rows"]] == [
+        ("6110", 100, "VAT24", None),
+        ("6110", -20, "VAT10", None),
+    ]
+    assert bill["rows"][0]["dimensions"] == {"1": "D010", "2": "A03", "Project": "P-001"}
+    assert bill["createdAt"].startswith(wire.company.today.isoformat())
+    await wire.control("pay", number=bill["number"], kind="invoice")
+    assert (await wire.bills(vendorInvoiceNumber="FP-88213"))[0]["status"] == "paid"
+
+
+async def test_a_bill_closed_by_hand_is_not_paid(wire: Wire) -> None:
+    made = await wire.make()
+    closed = await wire.control("close", id=f"18:{made['DocEntry']}")
+    assert (closed["status"], closed["paid"], closed["remaining"]) == ("closed", 0, 372)
+    stored = await _stored(wire, made["DocEntry"])
+    assert (stored["DocumentStatus"], stored["PaidToDate"]) == ("bost_Close", 0)
+
+
+async def test_a_credit_note_can_settle_an_invoice_without_a_payment(wire: Wire) -> None:
+    invoice = await wire.make()
+    note = await wire.make("PurchaseCreditNotes", NumAtCard="C1", DocumentLines=[wire.line()])
+    await wire.control("reconcile", id=f"18:{invoice['DocEntry']}", **{"with": f"19:{note['DocEntry']}"})
+    bills = {bill["id"]: (bill["status"], bill["paid"]) for bill in await wire.bills()}
+    assert bills[f"18:{invoice['DocEntry']}"] == ("open", 124)
+    assert bills[f"19:{note['DocEntry']}"] == ("paid", 124)
+    assert await wire.rows("VendorPayments") == []
+
+
+async def test_orders_are_made_changed_received_and_closed_by_people(wire: Wire) -> None:
+    line = {"ItemCode": "I0001", "Quantity": 5, "UnitPrice": 2}
+    made = await wire.control("orders", number=777, CardCode=wire.vendor(), DocumentLines=[line])
+    assert (made["number"], made["status"]) == ("777", "open")
+    await wire.control("orders", number=777, DocumentLines=[{"LineNum": 0, "Quantity": 8}])
+    received = await wire.control("orders", number=777, receive={"0": 3})
+    assert received["lines"] == [{"line": 0, "quantity": 8, "open": 5}]
+    assert (await wire.control("orders", number=777, status="closed"))["status"] == "closed"
+    assert (await wire.control("orders", number=777, status="open"))["status"] == "open"
+    assert (await wire.control("orders", number=777, receive=True))["status"] == "closed"
+    refused = await wire.control("orders", number=777, status="cancelled", status_code=400)
+    assert "not supported" in refused["error"]
+
+
+async def test_pages_say_what_they_do_not_find(wire: Wire) -> None:
+    for page, body in (("pay", {"id": "18:1"}), ("approve", {"draft": 5}), ("unpay", {"payment": 9})):
+        assert "There is no" in (await wire.control(page, status_code=404, **body))["error"]
