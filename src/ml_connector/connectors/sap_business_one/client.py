@@ -99,8 +99,8 @@ class ServiceLayer:
             if reply.status != _WRONG_VERB:
                 return _object(_checked(reply))
             self._call_verb = "POST"
-        reply = await self.http.write("POST", url, idempotent=True)
-        return _object(_checked(reply))
+        reply = self._settled(await self.http.write("POST", url, idempotent=True), writes=False)
+        return _object(json_of(reply))
 
     async def _by_key(
         self, source: str, options: Mapping[str, str], *, key: str, size: int, headers: Mapping[str, str]
