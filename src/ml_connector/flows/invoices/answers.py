@@ -30,7 +30,7 @@ class Answers:
         self.notes = notes
 
     async def discard(self, work: Work) -> Work | None:
-        """A draft that cannot be posted is removed before the invoice goes back. Where it is posted, nothing goes back."""
+        """A draft that cannot be posted is removed before the invoice goes back. A posted one stays."""
         document = work.document
         assert document.bill_id is not None
         bill = work.bill or self.notes.coded(document).bill
