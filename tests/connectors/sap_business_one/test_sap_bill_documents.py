@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,8 @@ from sap_bills import BILL, LINE, WORDING, bill, bills, line, texts
 
 from ml_connector.connectors.sap_business_one.documents import (
     CREDIT_NOTES,
+    DRAFT_FIELDS,
+    HEADER_FIELDS,
     INVOICES,
     SORTS,
     Base,
@@ -33,9 +37,13 @@ from ml_connector.connectors.sap_business_one.documents import (
     unit_price,
     units,
 )
+from ml_connector.connectors.sap_business_one.matching import ORDER_FIELDS, RECEIPT_FIELDS
+from ml_connector.connectors.sap_business_one.settlements import PAYMENT_FIELDS
 from ml_connector.records.invoice import Bill, BillStatus, DocumentKind
 from ml_connector.records.money import add_up, json_number
 
+FIELDS: Final[dict[str, dict[str, list[str]]]] = json.loads((Path(__file__).parent / "fields.json").read_text())
+"""By type and release: the properties it has first."""
 CODED = Plan()
 LONGEST = {"NumAtCard": 100, "Comments": 254, "JournalMemo": 50, "ItemDescription": 100, "FreeText": 100}
 ROW = {
@@ -47,6 +55,27 @@ ROW = {
 
 def sent_lines(given_bill: Bill, plan: Plan = CODED, **wording: Any) -> list[dict[str, Any]]:
     return document_body(given_bill, plan, replace(WORDING, **wording))["DocumentLines"]
+
+
+@pytest.mark.parametrize(
+    ("of", "names"),
+    [
+        ("Documents", HEADER_FIELDS), ("Documents", DRAFT_FIELDS), ("Documents", ORDER_FIELDS),
+        ("Documents", RECEIPT_FIELDS), ("VendorPayments", PAYMENT_FIELDS),
+    ],
+)  # fmt: skip
+def test_what_is_selected_is_there_in_every_release(of: str, names: str) -> None:
+    assert set(names.split(",")) <= set(FIELDS[of]["2021"])
+
+
+@given(bills)
+def test_what_is_sent_exists(given_bill: Bill) -> None:
+    bases = (Base(20, 1, 0, Decimal(3), Decimal(10)), Base(22, 1, 0, None, Decimal(10)))
+    for plan in (CODED, Plan(is_item_document=True, bases={0: bases})):
+        body = document_body(given_bill, plan, replace(WORDING, branch=1))
+        assert body.keys() <= set(FIELDS["Documents"]["2021"])
+        for each in body["DocumentLines"]:
+            assert each.keys() <= set(FIELDS["DocumentLines"]["2021"])
 
 
 @given(bills)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
@@ -48,6 +49,29 @@ async def test_checking_a_batch_costs_a_handful_of_reads_and_then_none(world: Wo
     assert world.calls == before
     await world.ledger.find(batch)
     assert world.calls - before <= 2
+
+
+async def test_all_who_check_at_once_share_the_reads(world: World) -> None:
+    await asyncio.gather(*(world.ledger.check([world.bill(f"B-{index}")]) for index in range(12)))
+    assert world.calls <= 8
+
+
+async def test_what_was_opened_a_moment_ago_is_known(world: World) -> None:
+    await world.ledger.check([world.bill("B-1")])
+    await world.hook("accounts", company="2000", number="6129", Name="Fresh", ActiveAccount="tYES")
+    await world.hook("dimension-values", company="2000", dimension="1", code="D999")
+    fresh = world.bill("B-2", lines=(coded(account="6129", dimensions={"1": "d999"}),))
+    assert await world.ledger.check([fresh]) == {"B-2": ()}
+    await world.ledger.create(fresh)
+    (stands,) = await world.bills()
+    assert [(each["account"], each["dimensions"]) for each in stands["rows"]] == [("6129", {"1": "D999"})]
+
+
+async def test_many_long_numbers_are_looked_for_in_as_many_looks_as_an_address_takes(world: World) -> None:
+    batch = [world.bill(f"{index:03d}" + "ß'" * 48) for index in range(20)]
+    posted = await world.ledger.create(batch[17])
+    found = await world.ledger.find(batch)
+    assert {key: [each.id for each in there] for key, there in found.items() if there} == {batch[17].key: [posted.id]}
 
 
 @pytest.mark.parametrize("kind", list(DocumentKind))

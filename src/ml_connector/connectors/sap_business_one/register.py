@@ -8,7 +8,6 @@ from datetime import date
 from ml_connector.connectors.base import Page
 from ml_connector.connectors.sap_business_one.client import ServiceLayer
 from ml_connector.connectors.sap_business_one.documents import HEADER_FIELDS, SORTS, is_mirror, ledger_bill_of
-from ml_connector.connectors.sap_business_one.manifest import DOCUMENTS_PER_PAGE
 from ml_connector.records.invoice import LedgerBill
 
 
@@ -22,6 +21,6 @@ async def posted_bills(client: ServiceLayer, *, since: date, until: date) -> Asy
             "$filter": f"DocDate ge '{since.isoformat()}' and DocDate le '{until.isoformat()}'",
             "$select": HEADER_FIELDS,
         }
-        async for rows in client.pages(sort.entity_set, options, key="DocEntry", size=DOCUMENTS_PER_PAGE):
+        async for rows in client.pages(sort.entity_set, options, key="DocEntry"):
             bills = (ledger_bill_of(row, sort) for row in rows if not is_mirror(row))
             yield Page(tuple(bills))

@@ -150,7 +150,7 @@ class SettlementReader:
     def _pages(self, sort: Sort, options: Mapping[str, str]) -> AsyncIterator[list[dict[str, Any]]]:
         select = f"{_STAMPS},{_PAID}" if self._tells_paid else _STAMPS
         asked = {**options, "$select": select}
-        return self._client.pages(sort.entity_set, asked, key="DocEntry", size=DOCUMENTS_PER_PAGE)
+        return self._client.pages(sort.entity_set, asked, key="DocEntry")
 
     def _was_told(self, marks: Marks, sort: Sort, row: Row) -> bool:
         # Without a paid sum of its own a row looks the same before and after a payment of the same minute.
