@@ -111,10 +111,11 @@ class Wire:
     async def delete(self, address: str) -> Reply:
         return await self.send("DELETE", address)
 
-    async def control(self, page: str, *, status_code: int = 200, **body: Any) -> Any:
-        """A control page of the company."""
+    async def control(self, page: str, asked: dict[str, Any] | None = None, *, status: int = 200, **more: Any) -> Any:
+        """A control page of the company; `status` is the answer's."""
+        body = {**(asked or {}), **more}
         reply = await self.send("POST", f"{self.origin}/_sandbox/{page}", {"company": CODE, **body})
-        assert reply.status == status_code, reply.body
+        assert reply.status == status, reply.body
         return reply.body
 
     async def bills(self, **wanted: Any) -> list[dict[str, Any]]:

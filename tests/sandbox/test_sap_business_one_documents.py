@@ -784,13 +784,13 @@ async def test_orders_are_made_changed_received_and_closed_by_people(wire: Wire)
     await wire.control("orders", number=777, DocumentLines=[{"LineNum": 0, "Quantity": 8}])
     received = await wire.control("orders", number=777, receive={"0": 3})
     assert received["lines"] == [{"line": 0, "quantity": 8, "open": 5}]
-    assert (await wire.control("orders", number=777, status="closed"))["status"] == "closed"
-    assert (await wire.control("orders", number=777, status="open"))["status"] == "open"
+    assert (await wire.control("orders", {"number": 777, "status": "closed"}))["status"] == "closed"
+    assert (await wire.control("orders", {"number": 777, "status": "open"}))["status"] == "open"
     assert (await wire.control("orders", number=777, receive=True))["status"] == "closed"
-    refused = await wire.control("orders", number=777, status="cancelled", status_code=400)
+    refused = await wire.control("orders", {"number": 777, "status": "cancelled"}, status=400)
     assert "not supported" in refused["error"]
 
 
 async def test_pages_say_what_they_do_not_find(wire: Wire) -> None:
     for page, body in (("pay", {"id": "18:1"}), ("approve", {"draft": 5}), ("unpay", {"payment": 9})):
-        assert "There is no" in (await wire.control(page, status_code=404, **body))["error"]
+        assert "There is no" in (await wire.control(page, status=404, **body))["error"]
