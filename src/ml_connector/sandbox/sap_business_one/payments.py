@@ -145,7 +145,9 @@ def _means(row: Row) -> Decimal:
 
 
 def _enter_payment(books: Books, row: Row, settlements: Iterable[Settlement]) -> Row:
-    applied = [_apply(books, each, at) for at, each in enumerate(settlements)]
+    entry = books.next_entry("VendorPayments")
+    # The rows' DocNum is the payment's own key, not the invoice's number: a trap of the real one (B1 dossier 6.9).
+    applied = [{**_apply(books, each, at), "DocNum": entry} for at, each in enumerate(settlements)]
     return books.table("VendorPayments").put(
         {
             "DocType": "rSupplier",
@@ -154,7 +156,7 @@ def _enter_payment(books: Books, row: Row, settlements: Iterable[Settlement]) ->
             "JournalRemarks": f"Outgoing Payments - {row['CardCode']}",
             **dict.fromkeys(("TaxDate", "DueDate", "VatDate", "TransferDate"), row["DocDate"]),
             **row,
-            "DocEntry": books.next_entry("VendorPayments"),
+            "DocEntry": entry,
             "DocNum": books.next_number(str(PAYMENT_SERIES), PAYMENT_FIRST_NUMBER),
             "Series": PAYMENT_SERIES,
             "CurrencyIsLocal": "tYES" if row["DocCurrency"] == books.currency else "tNO",
