@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -30,6 +31,28 @@ class Guard(Protocol):
     """Asked right before each write leaves: raises where this process may no longer write."""
 
     def __call__(self) -> None: ...
+
+
+class Kept(Protocol):
+    """What was kept under a name, while nobody else has it."""
+
+    @property
+    def value(self) -> str | None:
+        """None where nothing is kept."""
+        ...
+
+    async def replace(self, value: str | None) -> None:
+        """Keeps another value in its place, for good before it returns; None forgets it."""
+        ...
+
+
+class Keepsake(Protocol):
+    """Where a connector keeps, encrypted, what the other side gives it for later: a refresh token.
+
+    Whoever opens a name has it alone, over all processes, until the block ends.
+    """
+
+    def open(self, name: str) -> AbstractAsyncContextManager[Kept]: ...
 
 
 # ------------------------------------------------------------------ settings
@@ -66,6 +89,8 @@ class Side:
     values: Mapping[str, Any]
     secrets: Mapping[str, str] = field(repr=False)
     mapping: MappingRules = field(default_factory=MappingRules)
+    keepsake: Keepsake | None = field(default=None, repr=False, compare=False)
+    """None where nothing can be kept beyond this process."""
 
 
 # ------------------------------------------------------------------ manifest

@@ -12,6 +12,7 @@ from ml_connector.connectors.base import Clock, DimensionRule, Guard, Ledger, Ma
 from ml_connector.engine.schedules import FlowSchedule, schedule_from
 from ml_connector.records.flow import Flow
 from ml_connector.store.database import Database
+from ml_connector.store.keepsake import VaultKeepsake
 from ml_connector.store.vault import Vault
 
 
@@ -78,7 +79,9 @@ async def load_settings(database: Database, vault: Vault, connection: str) -> Co
     def side(name: str, manifest: Manifest, extra: Mapping[str, Any]) -> Side:
         defaults = {each.name: each.default for each in manifest.fields if each.default is not None}
         given = {key: value for key, value in settings[name].items() if key != "system"}
-        return Side(connection, row["company"], {**defaults, **extra, **given}, secrets.get(name, {}), rules)
+        keepsake = VaultKeepsake(database, vault, connection=connection, side=name)
+        values = {**defaults, **extra, **given}
+        return Side(connection, row["company"], values, secrets.get(name, {}), rules, keepsake)
 
     payables = registry.payables().manifest
     return ConnectionSettings(
