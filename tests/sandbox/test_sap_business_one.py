@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from sap_business_one_wire import CODE, Wire
 
+from ml_connector.sandbox.sap_business_one import as_invoiced
+
 
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
@@ -646,3 +648,16 @@ async def test_further_companies_have_books_of_their_own(wire: Wire) -> None:
     assert reply.body == b"28"
     state = (await wire.send("GET", f"{wire.origin}/_sandbox/state")).body
     assert set(state["companies"]) == {CODE, "2001"}
+
+
+async def test_basware_names_orders_and_lines_as_b1_numbers_them(wire: Wire) -> None:
+    matched = [invoice for invoice in as_invoiced(wire.company).invoices if invoice.order_numbers]
+    assert matched
+    for invoice in matched:
+        (number,) = invoice.order_numbers
+        (order,) = await wire.rows("PurchaseOrders", filter=f"DocNum eq {number}")
+        assert order["CardCode"] == invoice.vendor
+        ordered = {str(line["LineNum"] + 1): line["LineTotal"] for line in order["DocumentLines"]}
+        assert {row.order_line for row in invoice.rows} == set(ordered)
+        assert invoice.net == sum(row.net for row in invoice.rows)
+        assert invoice.gross == invoice.net + invoice.tax

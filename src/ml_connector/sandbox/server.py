@@ -15,7 +15,7 @@ from ml_connector.sandbox.basware import Basware
 from ml_connector.sandbox.business_central import BusinessCentral
 from ml_connector.sandbox.clock import Clock
 from ml_connector.sandbox.company import found
-from ml_connector.sandbox.sap_business_one import SapBusinessOne
+from ml_connector.sandbox.sap_business_one import SapBusinessOne, as_invoiced
 
 _BUSINESS_CENTRAL = 20
 _SAP_BUSINESS_ONE = 40
@@ -72,7 +72,7 @@ async def start(
             port_base,
             Basware(
                 clock=clock,
-                companies=[acme, second],
+                companies=[acme, as_invoiced(second)],
                 file_origin=f"http://{host}:{port_base + 1}",
                 token_seconds=token_seconds,
                 import_delay=import_delay,
