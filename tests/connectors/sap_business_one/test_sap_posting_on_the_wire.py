@@ -60,11 +60,14 @@ async def test_what_was_opened_a_moment_ago_is_known(world: World) -> None:
     await world.ledger.check([world.bill("B-1")])
     await world.hook("accounts", company="2000", number="6129", Name="Fresh", ActiveAccount="tYES")
     await world.hook("dimension-values", company="2000", dimension="1", code="D999")
-    fresh = world.bill("B-2", lines=(coded(account="6129", dimensions={"1": "d999"}),))
+    await world.hook("vendors", company="2000", number="Vxyz", CardName="Fresh")
+    fresh = world.bill("B-2", vendor=" vXYZ", lines=(coded(account="6129", dimensions={"1": "d999"}),))
     assert await world.ledger.check([fresh]) == {"B-2": ()}
     await world.ledger.create(fresh)
     (stands,) = await world.bills()
     assert [(each["account"], each["dimensions"]) for each in stands["rows"]] == [("6129", {"1": "D999"})]
+    assert stands["vendor"] == "Vxyz"
+    assert [each.id for each in (await world.ledger.find([fresh]))["B-2"]] == [stands["id"]]
 
 
 async def test_many_long_numbers_are_looked_for_in_as_many_looks_as_an_address_takes(world: World) -> None:
@@ -301,7 +304,7 @@ async def test_a_rejected_bill_is_cancelled_and_can_be_removed(approving: World,
     assert await approving.ledger.find([bill]) == {"A-1": ()}
     with pytest.raises(Refused) as refused:
         await approving.ledger.post(bill, waiting)
-    assert refused.value.reason is Reason.NOT_RELEASED
+    assert refused.value.reason is Reason.APPROVAL_REFUSED
     for _ in range(2):
         await approving.ledger.discard(bill, waiting)
     assert await approving.bills() == []
@@ -312,6 +315,19 @@ async def test_a_waiting_bill_that_is_gone_is_told_so(approving: World) -> None:
     waiting = await approving.ledger.create(bill)
     await approving.ledger.discard(bill, waiting)
     assert await approving.ledger.read_bill(bill, waiting.id) is None
+
+
+async def test_a_draft_that_is_gone_leads_to_the_bill_of_its_number_and_sum_only(approving: World) -> None:
+    bill = approving.bill("A-1")
+    waiting = await approving.ledger.create(bill)
+    await approving.hook("remove-draft", company="2000", draft=waiting.id)
+    await approving.hook("approval", company="2000", enabled=False)
+    posted = await approving.ledger.create(bill)
+    there = await approving.ledger.read_bill(bill, waiting.id)
+    assert there is not None
+    assert there.id == posted.id
+    other = approving.bill("A-1", lines=(coded(net=Decimal("99.00")),))
+    assert await approving.ledger.read_bill(other, waiting.id) is None
 
 
 async def test_an_approved_bill_under_another_number_is_no_reason_to_post_it_again(approving: World) -> None:

@@ -117,6 +117,11 @@ class VendorFacts:
 
     row: Row
 
+    @property
+    def code(self) -> str:
+        """As the ledger spells it."""
+        return text(self.row, "CardCode")
+
     def is_usable_on(self, day: date) -> bool:
         """True where bills may be posted for it on that day."""
         return is_usable(self.row, day, valid="Valid", frozen="Frozen")
@@ -179,7 +184,7 @@ class Books:
         self._tax_field = tax_field
         self.company = Remembered(self._load_company)
         self.vendors = Many(self._load_vendors, age=VENDOR_AGE)
-        """By CardCode in capitals."""
+        """By CardCode, as it was asked for."""
         self.accounts = Remembered(self._load_accounts)
         """By visible number in capitals."""
         self.rules = Remembered(self._load_rules)
@@ -217,7 +222,7 @@ class Books:
             }
             rows = await self._client.rows("BusinessPartners", options, headers=ANY_CASE)
             found |= {code(text(row, "CardCode")): VendorFacts(row) for row in rows}
-        return found
+        return {each: found[code(each)] for each in asked if code(each) in found}
 
     async def _load_accounts(self) -> Mapping[str, AccountFacts]:
         rows = await self._client.rows("ChartOfAccounts", {"$select": ",".join(ACCOUNT_FIELDS)}, key="Code")

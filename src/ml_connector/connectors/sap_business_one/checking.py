@@ -67,7 +67,7 @@ async def gather_knowledge(books: Books, bills: Sequence[Bill], settings: Settin
     lines = [line for bill in bills for line in bill.lines]
     company, vendors, accounts, values, tax_codes = await asyncio.gather(
         books.company.get(),
-        books.vendors.get({code(bill.vendor) for bill in bills}),
+        books.vendors.get({bill.vendor.strip() for bill in bills}),
         books.accounts.get(),
         _values(books, lines, started),
         books.tax_codes.get(),
@@ -121,7 +121,12 @@ def findings_of(bill: Bill, known: Knowledge, settings: Settings) -> tuple[Findi
 
 def respelled(bill: Bill, known: Knowledge) -> Bill:
     """The bill with its codes as the ledger spells them: one of its two databases tells capitals apart."""
-    return replace(bill, lines=tuple(_respelled_line(line, known) for line in bill.lines))
+    vendor = known.vendors.get(bill.vendor.strip())
+    return replace(
+        bill,
+        vendor=bill.vendor if vendor is None else vendor.code,
+        lines=tuple(_respelled_line(line, known) for line in bill.lines),
+    )
 
 
 def _respelled_line(line: BillLine, known: Knowledge) -> BillLine:
@@ -140,7 +145,7 @@ def _of_number(number: str) -> list[Finding]:
 
 
 def _of_vendor(bill: Bill, known: Knowledge) -> list[Finding]:
-    facts = known.vendors.get(code(bill.vendor))
+    facts = known.vendors.get(bill.vendor.strip())
     if facts is None:
         return [Finding(Reason.VENDOR_UNKNOWN, bill.vendor)]
     return [] if facts.is_usable_on(bill.posting_date) else [Finding(Reason.VENDOR_BLOCKED, bill.vendor)]

@@ -114,21 +114,25 @@ class Desk:
             return _waiting(row, sort)
         if status is BillStatus.CANCELLED:
             return drafted
-        added = await self._added(bill, gross=drafted.gross)
+        added = await self._added(bill, gross=None if status is BillStatus.POSTED else drafted.gross)
         if added is None and status is BillStatus.POSTED:
             # Made again it could stand twice: the approver may have changed its number.
-            raise unexpected(f"draft {key.entry} was added, but no {sort.word} {bill.number} of that sum is there")
+            raise unexpected(f"draft {key.entry} was added, but no {sort.word} {bill.number} is there")
         return added or drafted
 
     async def _draft(self, key: BillId) -> Row | None:
         return await self._client.get(keyed("Drafts", key.entry), {"$select": DRAFT_FIELDS}, missing_ok=True)
 
     async def _added(self, bill: Bill, *, gross: Decimal | None) -> LedgerBill | None:
-        """The document a draft became. There was none of that number when the draft was made: it is newer."""
+        """The document a draft became. There was none of that number when the draft was made: it is newer.
+
+        Where nothing but its number tells that it is the one, its sum has to be `gross`.
+        """
         sort = SORTS[bill.kind]
+        slack = self._settings.tolerance.get(bill.currency, Decimal(0))
         rows = await self._numbered(sort.entity_set, HEADER_FIELDS, [bill])
         there = [ledger_bill_of(row, sort) for row in rows if not is_mirror(row)]
-        same = [each for each in there if gross is None or each.gross == gross]
+        same = [each for each in there if gross is None or abs((each.gross or Decimal(0)) - gross) <= slack]
         standing = [each for each in same if each.status is BillStatus.POSTED]
         return max(standing or same, key=lambda each: BillId.parse(each.id), default=None)
 
@@ -194,7 +198,7 @@ class Desk:
         """The bill as it stands: posted already, or still waiting. Raises Refused where it was turned down."""
         there = await self.complete(bill, draft)
         if there.status is BillStatus.CANCELLED:
-            finding = Finding(Reason.NOT_RELEASED, draft.number, "it was rejected or cancelled in the ledger")
+            finding = Finding(Reason.APPROVAL_REFUSED, draft.number)
             raise Refused(system=NAME, findings=(finding,))
         return there
 
