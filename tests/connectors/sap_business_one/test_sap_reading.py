@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from ml_connector.connectors.base import DimensionRule, MappingRules, PingStep, Side
+from ml_connector.connectors.sap_business_one.client import ServiceLayer
 from ml_connector.connectors.sap_business_one.connector import BusinessOne, open_ledger
 from ml_connector.records.flow import MASTER_DATA, Flow
 from ml_connector.records.master_data import Account, DimensionValue, MasterRecord, PurchaseOrder, TaxCode, Vendor
@@ -38,8 +39,12 @@ class World:
             return await reply.json()
 
     @property
+    def layer(self) -> ServiceLayer:
+        return self.ledger._client  # pyright: ignore[reportPrivateUsage]
+
+    @property
     def calls(self) -> int:
-        return self.ledger._client.http.calls  # pyright: ignore[reportPrivateUsage]
+        return self.layer.http.calls
 
     async def read(self, flow: Flow, since: str | None = None) -> tuple[list[MasterRecord], str | None]:
         records: list[MasterRecord] = []
@@ -208,6 +213,68 @@ async def test_open_orders_come_with_their_lines_and_receipts(world: World) -> N
         assert line.number == str(int(line.key) + 1)
         assert line.received_quantity == sum(each.quantity for each in line.receipts)
         assert line.received_quantity <= line.quantity
+
+
+async def ordered(world: World) -> tuple[PurchaseOrder, str | None]:
+    """An open order of items of which nothing has come, and the mark after it."""
+    records, mark = await world.read(Flow.PURCHASE_ORDERS)
+    orders = [record for record in records if isinstance(record, PurchaseOrder)]
+    untouched = (
+        order for order in orders if all(line.product and not line.receipts and not line.closed for line in order.lines)
+    )
+    return next(untouched), mark
+
+
+async def receive(world: World, order: PurchaseOrder) -> dict[str, Any]:
+    """The whole order comes in."""
+    lines = [
+        {"BaseType": 22, "BaseEntry": int(order.key), "BaseLine": int(line.key), "Quantity": line.quantity}
+        for line in order.lines
+    ]
+    return await world.layer.create("PurchaseDeliveryNotes", {"CardCode": order.vendor, "DocumentLines": lines})
+
+
+async def changed(world: World, mark: str | None) -> tuple[PurchaseOrder, str | None]:
+    """The one order that was told since the mark."""
+    records, later = await world.read(Flow.PURCHASE_ORDERS, mark)
+    (order,) = records
+    assert isinstance(order, PurchaseOrder)
+    return order, later
+
+
+async def test_an_order_received_whole_waits_for_its_invoice_and_leaves_with_it(world: World) -> None:
+    order, mark = await ordered(world)
+    came = await receive(world, order)
+    told, mark = await changed(world, mark)
+    assert (told.key, told.active) == (order.key, True)
+    assert [line.received_quantity for line in told.lines] == [line.quantity for line in order.lines]
+    assert not any(line.closed for line in told.lines)
+    assert order.key in await world.keys(Flow.PURCHASE_ORDERS)
+    lines = [
+        {"BaseType": 20, "BaseEntry": came["DocEntry"], "BaseLine": place, "Quantity": line.quantity}
+        for place, line in enumerate(order.lines)
+    ]
+    invoice = {"CardCode": order.vendor, "NumAtCard": "R-1", "DocumentLines": lines}
+    await world.layer.create("PurchaseInvoices", invoice)
+    told, mark = await changed(world, mark)
+    assert (told.key, told.active) == (order.key, False)
+    assert all(line.closed and line.invoiced_quantity == line.quantity for line in told.lines)
+    assert order.key not in await world.keys(Flow.PURCHASE_ORDERS)
+    assert await world.read(Flow.PURCHASE_ORDERS, mark) == ([], mark)
+
+
+async def test_a_receipt_that_is_cancelled_is_taken_back(world: World) -> None:
+    order, mark = await ordered(world)
+    came = await receive(world, order)
+    _, mark = await changed(world, mark)
+    await world.layer.act(f"PurchaseDeliveryNotes({came['DocEntry']})/Cancel")
+    told, _ = await changed(world, mark)
+    assert told.active
+    for line in told.lines:
+        assert [each.quantity for each in line.receipts] == [line.quantity, -line.quantity]
+        assert line.received_quantity == 0
+    records, _ = await world.read(Flow.PURCHASE_ORDERS)
+    assert told in records
 
 
 @pytest.mark.parametrize("root", ["/b1s/v2", "/b1s/v1", ""])

@@ -225,12 +225,18 @@ class Reader:
         return tuple(order_of(row, received, naming) for row in rows)
 
     async def _received(self, rows: Sequence[Row]) -> Mapping[Place, Received]:
-        """Receipts cannot be filtered by the order they came of (SAP dossier 5.3): by its vendor and day then."""
-        drawn, found = drawn_on(rows), list[Row]()
-        days = [day for row in drawn if (day := day_of(row.get("DocDate"))) is not None]
-        begin = f" and DocDate ge '{min(days).isoformat()}'" if len(days) == len(drawn) and days else ""
-        for group in _groups(vendors_of(drawn)):
-            found += await self._receipts(f"({any_of('CardCode', group)}){begin}")
+        """Receipts cannot be filtered by the order they came of (SAP dossier 5.3): by its vendor and day then.
+
+        Of orders with nothing taken off them only cancelled ones: they may have been told before they were.
+        """
+        found = list[Row]()
+        days = [day for row in rows if (day := day_of(row.get("DocDate"))) is not None]
+        begin = f" and DocDate ge '{min(days).isoformat()}'" if days and len(days) == len(rows) else ""
+        drawn = vendors_of(drawn_on(rows))
+        others = [vendor for vendor in vendors_of(rows) if vendor not in set(drawn)]
+        for vendors, which in ((drawn, ""), (others, " and CancelStatus eq 'csYes'")):
+            for group in _groups(vendors):
+                found += await self._receipts(f"({any_of('CardCode', group)}){begin}{which}")
         return received_of(found)
 
     async def _receipts(self, wanted: str) -> list[Row]:
