@@ -262,11 +262,18 @@ class Ledger(Protocol):
         ...
 
     async def post(self, bill: Bill, draft: LedgerBill) -> LedgerBill:
-        """Posts or releases a draft; the answer carries the lasting number."""
+        """Posts or releases a draft; the answer carries the lasting number.
+
+        PENDING where the ledger's own approval has it now. One that was approved comes back from `read_bill` as
+        POSTED, or as DRAFT where it still has to be posted; one that was turned down as CANCELLED.
+        """
         ...
 
     async def discard(self, bill: Bill, draft: LedgerBill) -> None:
-        """Removes a draft of ours that cannot be posted. A posted bill is never touched."""
+        """Removes a draft of ours that cannot be posted, or one that an approval turned down.
+
+        A bill that was ever posted is never touched, cancelled or not: Refused (already posted).
+        """
         ...
 
     async def attach(self, bill: Bill, posted: LedgerBill, *, name: str, content: bytes) -> None:

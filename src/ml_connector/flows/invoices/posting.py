@@ -237,6 +237,8 @@ class Posting:
             there = await self.place.ledger.read_bill(bill, document.bill_id)
             if there is None or there.status is BillStatus.CANCELLED:
                 if document.reason is Reason.AWAITS_APPROVAL:
+                    if there is not None:
+                        await self.place.ledger.discard(bill, there)
                     return await self._turned_down(work, exchanges)
                 return await self._begin_again(work, exchanges, "The draft is gone from the ledger; it is made again.")
             if there.status is BillStatus.DRAFT:
