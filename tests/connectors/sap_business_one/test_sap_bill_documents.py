@@ -49,7 +49,7 @@ LONGEST = {"NumAtCard": 100, "Comments": 254, "JournalMemo": 50, "ItemDescriptio
 ROW = {
     "DocEntry": 9120, "DocNum": 260331, "CardCode": "V000010", "NumAtCard": "FP-88213", "DocCurrency": "EUR",
     "DocTotal": Decimal("124.0"), "DocTotalFc": Decimal("0.0"), "VatSum": Decimal("24.0"), "VatSumFc": Decimal(0),
-    "CancelStatus": "csNo", "DocumentStatus": "bost_Open",
+    "CancelStatus": "csNo", "DocumentStatus": "bost_Open", "TransNum": 55012,
 }  # fmt: skip
 
 
@@ -186,7 +186,7 @@ def test_what_is_no_id_is_refused(text: str) -> None:
 def test_a_local_document_tells_its_sums() -> None:
     read = ledger_bill_of({**ROW, "DocumentLines": [{}, {}]}, INVOICES)
     assert (read.id, read.number, read.status, read.line_count) == ("18:9120", "260331", BillStatus.POSTED, 2)
-    assert (read.gross, read.tax, read.net, read.currency) == (124, 24, 100, "EUR")
+    assert (read.gross, read.tax, read.net, read.currency, read.journal) == (124, 24, 100, "EUR", "55012")
 
 
 def test_a_foreign_document_tells_its_sums_in_its_own_currency() -> None:

@@ -59,7 +59,7 @@ _BY_TYPE: Final[Mapping[int, Sort]] = {sort.object_type: sort for sort in (INVOI
 
 HEADER_FIELDS: Final = (
     "DocEntry,DocNum,CardCode,NumAtCard,DocDate,DocCurrency,DocTotal,DocTotalFc,VatSum,VatSumFc,DocumentStatus,"
-    "CancelStatus"
+    "CancelStatus,TransNum"
 )
 """What is selected of a posted document; all of it is there in every release (SAP dossier 7.1)."""
 DRAFT_FIELDS: Final = f"{HEADER_FIELDS},DocObjectCode,AuthorizationStatus"
@@ -296,6 +296,7 @@ def ledger_bill_of(row: Row, sort: Sort) -> LedgerBill:
         tax=tax,
         currency=str(row.get("DocCurrency") or ""),
         line_count=len(lines) if isinstance(lines, list) else None,
+        journal=str(row.get("TransNum") or ""),
     )
 
 
