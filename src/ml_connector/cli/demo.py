@@ -19,18 +19,23 @@ from ml_connector.cli.working import run_flows
 if TYPE_CHECKING:
     from ml_connector.engine.process import Process
 
-CONNECTION: Final = "acme-bc"
-_ADDRESSES: Final = 2
+CONNECTIONS: Final = ("acme-bc", "acme-b1")
+"""By their names in the file below; worked one after the other, so that what is told of one stays together."""
+_SYSTEMS: Final = {
+    "Basware": ("DEMO_BASWARE_URL", 0),
+    "Business Central": ("DEMO_BC_URL", 20),
+    "SAP Business One": ("DEMO_B1_URL", 40),
+}
+"""The simulated systems: the variable of the file that holds the address, and the port counted from the first."""
 _FILE: Final = "demo.yaml"
-_BC_OFFSET: Final = 20
 _LEFT_OUT: Final = ("database_url", "key", "key_file")
 
 DEMO_FILE: Final = """\
-# The demo's connection: both sides are simulated on this machine.
+# The demo's connections: all sides are simulated on this machine.
 connections:
   acme-bc:
     company: "1000"
-    basware:
+    basware: &basware
       base_url: ${env:DEMO_BASWARE_URL}
       client_id: acme
       client_secret: ${env:DEMO_BASWARE_SECRET}
@@ -44,7 +49,7 @@ connections:
       company_id: 6e3f1c1a-7d0b-4c5e-9a51-0f7a2f9b1001
       client_id: 22222222-3333-4444-5555-666666666666
       client_secret: ${env:DEMO_BC_SECRET}
-    flows:
+    flows: &flows
       invoices: {every: 1m, webhook: true}
       payments: {every: 2m}
     mapping:
@@ -53,8 +58,27 @@ connections:
         - {basware: projectCode, list: projects, erp: PROJECT}
         - {basware: dimCode1, list: ACC_LIST_1, erp: AREA}
         - {basware: dimCode2, list: ACC_LIST_2, erp: CAMPAIGN}
-      tax_codes: {T24: VAT24, T14: VAT14, T10: VAT10, T0: VAT0}
-      tolerance: {EUR: "0.02"}
+      tax_codes: &tax_codes {T24: VAT24, T14: VAT14, T10: VAT10, T0: VAT0}
+      tolerance: &tolerance {EUR: "0.02"}
+
+  acme-b1:
+    company: "2000"
+    basware: *basware
+    erp:
+      system: sap-business-one
+      base_url: ${env:DEMO_B1_URL}/b1s/v2
+      company_db: SBO_2000
+      username: basware
+      password: ${env:DEMO_B1_SECRET}
+    flows: *flows
+    mapping:
+      dimensions:
+        - {basware: costCenterCode, list: costCenters, erp: "1"}
+        - {basware: projectCode, list: projects, erp: Project}
+        - {basware: dimCode1, list: ACC_LIST_1, erp: "2"}
+        - {basware: dimCode2, list: ACC_LIST_2, erp: "3"}
+      tax_codes: *tax_codes
+      tolerance: *tolerance
 """
 
 
@@ -84,8 +108,8 @@ async def _demo(output: Output, *, port: int, port_base: int, home: Path, once: 
         os.environ.pop(f"ML_CONNECTOR_{name.upper()}", None)
     output.text("Starting the simulated systems…")
     async with _sandbox(port_base):
-        output.text(f"  Basware           http://127.0.0.1:{port_base}/_sandbox/   (simulated)")
-        output.text(f"  Business Central  http://127.0.0.1:{port_base + _BC_OFFSET}/_sandbox/   (simulated)")
+        for name, (_, offset) in _SYSTEMS.items():
+            output.text(f"  {name:<16}  http://127.0.0.1:{port_base + offset}/_sandbox/   (simulated)")
         working = asyncio.create_task(_connected(output, stop, home, port=port, base=port_base, once=once))
         told = asyncio.create_task(stop.wait())
         await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
@@ -96,7 +120,7 @@ async def _demo(output: Output, *, port: int, port_base: int, home: Path, once: 
 
 
 def _prepare_home(home: Path) -> None:
-    """The demo begins by forgetting its connection: never in a home that somebody works with."""
+    """The demo begins by forgetting its connections: never in a home that somebody works with."""
     if home.is_dir() and any(home.iterdir()) and not (home / _FILE).exists():
         raise Unlucky(f"{home} is no home of a demo. Name a new directory with --home, or leave it out.")
     home.mkdir(parents=True, exist_ok=True)
@@ -115,8 +139,10 @@ async def _connected(output: Output, stop: asyncio.Event, home: Path, *, port: i
         await _connect(process, output, home, base=base)
         if stop.is_set():
             return
-        output.text("Running every flow once…")
-        await _run_all(process, output, stop)
+        for name in CONNECTIONS:
+            if not stop.is_set():
+                output.text(f"\nRunning every flow of {name} once…")
+                await _run_all(process, output, stop, name)
         if not stop.is_set():
             await _serve(process, output, stop, port=port, once=once)
     finally:
@@ -128,27 +154,28 @@ async def _connect(process: Process, output: Output, home: Path, *, base: int) -
     from ml_connector.operations.setting_up import apply_configuration, forget_connection
 
     file = home / _FILE
-    # The simulated systems begin anew each time, so the connection has to as well.
-    await forget_connection(process, CONNECTION)
+    # The simulated systems begin anew each time, so the connections have to as well.
+    for name in CONNECTIONS:
+        await forget_connection(process, name)
     configuration = read_configuration(file, environment={**os.environ, **_values(base)})
     await apply_configuration(process, configuration, actor=actor(), dry_run=False)
-    output.text(f"Connected as {file} says.")
+    output.text(f"Connected {' and '.join(CONNECTIONS)} as {file} says.")
 
 
 def _values(base: int) -> Mapping[str, str]:
     return {
-        "DEMO_BASWARE_URL": f"http://127.0.0.1:{base}",
+        **{variable: f"http://127.0.0.1:{base + offset}" for variable, offset in _SYSTEMS.values()},
         "DEMO_BASWARE_SECRET": "basware-secret",
         "DEMO_WEBHOOK_TOKEN": secrets.token_hex(16),
-        "DEMO_BC_URL": f"http://127.0.0.1:{base + _BC_OFFSET}",
         "DEMO_BC_SECRET": "bc-secret",
+        "DEMO_B1_SECRET": "sap-secret",
     }
 
 
-async def _run_all(process: Process, output: Output, stop: asyncio.Event) -> None:
+async def _run_all(process: Process, output: Output, stop: asyncio.Event, name: str) -> None:
     from ml_connector.operations.runs import Options
 
-    running = asyncio.create_task(run_flows(process, output, CONNECTION, (), options=Options()))
+    running = asyncio.create_task(run_flows(process, output, name, (), options=Options()))
     told = asyncio.create_task(stop.wait())
     await asyncio.wait({running, told}, return_when=asyncio.FIRST_COMPLETED)
     told.cancel()
@@ -181,6 +208,11 @@ async def _serve(process: Process, output: Output, stop: asyncio.Event, *, port:
 
 def _tell_ready(output: Output, process: Process, *, port: int, token: str) -> None:
     home = process.settings.home
+    each_connection = "\n".join(
+        f"  ml-connector {command}"
+        for name in CONNECTIONS
+        for command in (f"invoices {name} --status held", f"reconcile {name}")
+    )
     output.text(
         f"""
 Ready. Everything here is simulated.
@@ -193,8 +225,7 @@ In another terminal:
 
   export ML_CONNECTOR_HOME={home}
   ml-connector status
-  ml-connector invoices {CONNECTION} --status held
-  ml-connector reconcile {CONNECTION}
+{each_connection}
   ml-connector verify
 
 Ctrl-C ends all of it."""
@@ -211,7 +242,7 @@ async def _sandbox(port_base: int) -> AsyncGenerator[None]:
     assert child.stdout is not None
     assert child.stderr is not None
     try:
-        for _ in range(_ADDRESSES):
+        for _ in _SYSTEMS:
             if not await child.stdout.readline():
                 said = (await child.stderr.read()).decode(errors="replace").strip().rpartition("\n")[2]
                 raise Unlucky(
