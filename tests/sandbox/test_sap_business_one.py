@@ -661,3 +661,26 @@ async def test_basware_names_orders_and_lines_as_b1_numbers_them(wire: Wire) -> 
         assert {row.order_line for row in invoice.rows} == set(ordered)
         assert invoice.net == sum(row.net for row in invoice.rows)
         assert invoice.gross == invoice.net + invoice.tax
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CardCode eq 'V000007'",
+        "CardCode eq 'V000007' or CardCode eq 'V000003' or CardCode eq 'NOBODY'",
+        "CardCode gt 'V000310' and CardType eq 'cSupplier'",
+        "CardCode ge 'V000310' and CardCode lt 'V000315'",
+        "CardType eq 'cCustomer' or CardType eq 'cLid'",
+        "CardType eq 'cCustomer' and CardCode eq 'V000007'",
+        "UpdateDate ge '{day}' and CardType eq 'S'",
+        "UpdateDate ge '{day}' and CardCode gt 'V000100'",
+        "UpdateDate ge '{day}' or CardCode eq 'V000007'",
+    ],
+)
+async def test_what_an_index_finds_is_what_looking_at_every_row_finds(wire: Wire, text: str) -> None:
+    text = text.format(day=(wire.company.today - timedelta(days=40)).isoformat())
+    fast = await keys(wire, "BusinessPartners", "CardCode", filter=text)
+    assert fast == await keys(wire, "BusinessPartners", "CardCode", filter=f"not (not ({text}))")
+    assert fast == sorted(fast)
+    descending = await keys(wire, "BusinessPartners", "CardCode", filter=text, orderby="CardCode desc")
+    assert descending == fast[::-1]

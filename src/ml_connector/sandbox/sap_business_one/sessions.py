@@ -83,7 +83,10 @@ class Sessions:
     def find(self, cookies: str) -> Session:
         """The session of a request, its life renewed; raises B1Error 401/301, or 500/407 on a broken node."""
         session = self.open.get(_cookie(cookies, "B1SESSION"))
-        if session is None or session.expires <= self.clock.now():
+        if session is None:
+            raise no_session()
+        if session.expires <= self.clock.now():
+            self.close(session)
             raise no_session()
         session.expires = self._life()
         if session.node in self.broken:
