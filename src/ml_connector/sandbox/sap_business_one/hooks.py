@@ -53,7 +53,7 @@ PAGES = {
     "POST /_sandbox/break-node": "{node: .node1, broken?}: its sessions get 500/407; {stopped: n}: its ping says 503",
     "POST /_sandbox/login": "{seconds?, timeout?, unknown_company?}: how long it takes, seconds a session lives",
     "POST /_sandbox/page-size": "{size}: rows of a page where the client does not say",
-    "POST /_sandbox/habits": "{zulu_on_v1?, rooted_links?, text_errors_on_v1?}: what differs from build to build",
+    "POST /_sandbox/habits": "{zulu_on_v1?, rooted_links?, text_errors_on_v1?, loses_prefer?}: what differs by build",
     "POST /_sandbox/latency": "{request?, post?, first?}: seconds",
     "POST /_sandbox/clock": "{seconds}: lets time pass",
     "GET POST DELETE /_sandbox/faults": "faults to come",
@@ -246,7 +246,7 @@ class Hooks:
         return {"size": self.system.service.habits.page_size}
 
     def _habits(self, asked: dict[str, Any]) -> Any:
-        names = ("zulu_on_v1", "rooted_links", "text_errors_on_v1")
+        names = ("zulu_on_v1", "rooted_links", "text_errors_on_v1", "loses_prefer")
         for name in names:
             if name in asked:
                 setattr(self.system.service.habits, name, bool(asked[name]))

@@ -57,6 +57,8 @@ class Habits:
     """Next links begin with /b1s/v1/, as in the manual."""
     text_errors_on_v1: bool = False
     """Errors of OData 3 in the shape of OData 4, as build 1000190 was seen to do (B1 dossier 4.5 b)."""
+    loses_prefer: bool = False
+    """The Prefer header does not arrive, as behind some proxies: pages are as large as the installation makes them."""
 
 
 @dataclass(slots=True)
@@ -133,10 +135,11 @@ class Service:
 
     def _list(self, visit: Visit, name: str) -> Answer:
         call, entity = visit.call, SETS[name]
+        headers = {**call.headers, "prefer": ""} if self.habits.loses_prefer else call.headers
         query = read_query(
             entity,
             call.options,
-            call.headers,
+            headers,
             version=call.version,
             profile=visit.profile,
             size=self.habits.page_size,
@@ -151,7 +154,7 @@ class Service:
             rooted = f"/b1s/v{1 if call.version == 3 else 2}/" if self.habits.rooted_links else ""
             link = next_link(name, call.options, skip=page.next_skip, left=left, rooted=rooted)
             body["odata.nextLink" if call.version == 3 else "@odata.nextLink"] = link
-        size = preferred_page_size(call.headers)
+        size = preferred_page_size(headers)
         applied = {} if size is None else {"Preference-Applied": f"odata.maxpagesize={size}"}
         return Answer(200, body, applied)
 
