@@ -150,6 +150,7 @@ async def test_what_cannot_be_known_beforehand_is_refused_in_its_own_words(world
         with pytest.raises(Refused) as refused:
             await world.ledger.create(bill)
         assert refused.value.reason is reason
+        assert bill.posting_date.isoformat() in str(refused.value)
     assert await world.bills() == []
 
 

@@ -233,7 +233,9 @@ def error_of(
 def _subject(reason: Reason, found: str, fault: Fault, about: Mapping[Reason, str]) -> str:
     if reason in _ABOUT_THE_SYSTEM:
         return NAME
-    return found or about.get(reason, "") or fault.message or f"answered {fault.status}"
+    told = about.get(reason, "")
+    # The answer names a currency, we know its day too: the fuller of the two where one holds the other.
+    return told if told and found in told else found or fault.message or f"answered {fault.status}"
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
