@@ -1,0 +1,1 @@
+"""Acumatica, simulated: the contract-based REST API as far as accounts payable meets it."""
