@@ -92,8 +92,9 @@ class Facts:
     vendor: str
     other_vendor: str
     vendor_with_defaults: str
+    account_with_defaults: str
     default_dimensions: Mapping[str, str]
-    """Of `vendor_with_defaults`."""
+    """What the two above bring with them by themselves; the one of them that brings nothing is a plain one."""
     blocked_vendor: str
     account: str
     other_account: str
@@ -153,6 +154,7 @@ class Call:
     path: str
     status: int
     is_sign_in: bool
+    """Signs in or out."""
     writes: bool
 
 
@@ -167,7 +169,7 @@ class Bench(Protocol):
 
     @property
     def read_site(self) -> Site:
-        """The call `find` makes."""
+        """A call that each `find` of an invoice begins with."""
         ...
 
     def side(self, *, values: Mapping[str, Any] | None = None, secrets: Mapping[str, str] | None = None) -> Side:
@@ -232,11 +234,32 @@ class Bench(Protocol):
         """Closes the period that `open_day` lies in."""
         ...
 
+    async def leave_unposted(self) -> bool:
+        """Sees to it that bills created from now on are not posted yet; False where they always are."""
+        ...
+
     async def pay(self, bill_id: str, *, day: date, amount: Decimal | None = None) -> None:
-        """In full, or in part."""
+        """In full, or in part; a credit note is set off where nothing else is done with one."""
         ...
 
     async def take_payment_back(self, bill_id: str) -> None: ...
+
+
+class ApprovingBench(Bench, Protocol):
+    """A simulated ERP that can want a person's approval of each bill; from `leave_unposted` on it does.
+
+    The ids are those that `create` answered.
+    """
+
+    async def approve(self, bill_id: str) -> None:
+        """Approves a bill, which is posted by that."""
+        ...
+
+    async def turn_down(self, bill_id: str) -> None: ...
+
+    async def remove(self, bill_id: str) -> None:
+        """Deletes a bill that waits, so that nothing is left of it."""
+        ...
 
 
 Reasons = Mapping[Reason, frozenset[Reason]]

@@ -12,4 +12,5 @@ pytest.register_assert_rewrite(
     "conformance.refusals",
     "conformance.lost_replies",
     "conformance.settling",
+    "conformance.approving",
 )

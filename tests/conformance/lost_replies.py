@@ -22,6 +22,7 @@ from conformance.stage import (
     line_of,
     only,
     standing,
+    waiting_of,
 )
 from ml_connector.connectors.base import Ledger
 from ml_connector.connectors.errors import OutcomeUnknown, Unavailable
@@ -58,7 +59,9 @@ async def scene_of(bench: Bench, ledger: Ledger, act: Act) -> Scene:
     bill = bill_of(bench, "LOST-1", lines=lines)
     await ledger.check([bill])
     written: LedgerBill | None = None
-    if act in (Act.POST, Act.DISCARD, Act.ATTACH):
+    if act is Act.DISCARD:
+        written = await waiting_of(bench, ledger, bill)
+    elif act in (Act.POST, Act.ATTACH):
         written = await draft_of(ledger, bill)
     if act is Act.ATTACH and written is not None:
         written = await ledger.post(bill, written)
@@ -70,7 +73,8 @@ async def finish(bench: Bench, scene: Scene, *, done: bool) -> None:
     ledger, bill = scene.ledger, scene.bill
     found = await found_of(ledger, bill)
     if scene.act in (Act.CREATE, Act.DIMENSIONS):
-        assert len(found) == int(done or scene.act is Act.DIMENSIONS)
+        wanted = BillStatus.DRAFT if ledger.capabilities.posting_is_separate else BillStatus.POSTED
+        assert [each.status for each in found] == [wanted] * int(done or scene.act is Act.DIMENSIONS)
         draft = found[0] if found else await ledger.create(bill)
         draft = await ledger.complete(bill, draft)
         await ledger.post(bill, draft)
@@ -139,10 +143,12 @@ class LostReplies(Stage):
 
     @pytest.mark.parametrize("act", [Act.CREATE, Act.POST])
     async def test_a_write_that_is_slow_is_waited_for(self, bench: Bench, ledger: Ledger, act: Act) -> None:
+        writes = [write for write in self.writes if write.act is act]
+        if not writes:
+            pytest.skip(f"{ledger.name} has no write to {act}")
         scene = await scene_of(bench, ledger, act)
-        for write in self.writes:
-            if write.act is act:
-                await bench.strike(Harm("slow", seconds=0.4), write.site)
+        for write in writes:
+            await bench.strike(Harm("slow", seconds=0.4), write.site)
         await scene.play()
         assert len(await standing(bench, scene.bill)) == 1
 

@@ -153,12 +153,14 @@ class Posting(Stage):
         assert [line.description for line in stands.lines] == [line.description for line in lines]
         assert [line.tax_code for line in stands.lines] == [line.tax_code for line in lines]
 
-    async def test_the_coding_overrules_the_vendors_default_dimensions(self, bench: Bench, ledger: Ledger) -> None:
+    async def test_the_coding_overrules_the_ledgers_default_dimensions(self, bench: Bench, ledger: Ledger) -> None:
         facts = bench.facts
         name, given = next(iter(facts.default_dimensions.items()))
         pool = {facts.dimension: facts.values, facts.second_dimension: facts.second_values}[name]
         other = next(value for value in pool if value != given)
-        lines = (line_of(bench, dimensions={name: other}), line_of(bench, dimensions={}))
+        lines = tuple(
+            line_of(bench, account=facts.account_with_defaults, dimensions=coded) for coded in ({name: other}, {})
+        )
         bill = bill_of(bench, "DEF-1", vendor=facts.vendor_with_defaults, lines=lines)
         await posted_of(ledger, bill)
         stands = await assert_stands_as_said(bench, bill)

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 import pytest
 
 from conformance.bench import Bench, Harm
-from conformance.stage import Stage, bill_of, found_of
+from conformance.stage import Stage, bill_of, calls_of, cost_of_a_look, found_of
 from ml_connector.connectors.base import Ledger, ReadMode
 from ml_connector.connectors.errors import Unavailable
 from ml_connector.records.flow import MASTER_DATA, Flow
@@ -152,12 +152,13 @@ class Reading(Stage):
         ledger = bench.open(bench.side())
         await read_all(ledger, flow, since=mark)
         await ledger.close()
-        calls = [call for call in await bench.calls() if not call.is_sign_in]
+        calls = await calls_of(bench)
         assert len(calls) <= 2
         assert not any(call.writes for call in calls)
 
     @pytest.mark.parametrize("form", ["seconds", "date", "none"])
     async def test_a_read_waits_as_long_as_it_is_asked_to(self, bench: Bench, ledger: Ledger, form: str) -> None:
+        usual = await cost_of_a_look(bench, ledger)
         until = datetime.now(UTC) + timedelta(seconds=2)
         asked = {"seconds": "1", "date": format_datetime(until, usegmt=True), "none": None}[form]
         await bench.strike(Harm("status", status=429, retry_after=asked), bench.read_site)
@@ -167,7 +168,7 @@ class Reading(Stage):
             assert time.monotonic() - started >= 1.0
         if form == "date":
             assert datetime.now(UTC) >= until.replace(microsecond=0)
-        assert len([call for call in await bench.calls() if not call.is_sign_in]) == 2
+        assert len(await calls_of(bench)) == usual + 1
 
     async def test_a_wait_that_is_too_long_is_handed_up(self, bench: Bench, ledger: Ledger) -> None:
         await bench.strike(Harm("status", status=429, retry_after="3600"), bench.read_site)
@@ -179,9 +180,10 @@ class Reading(Stage):
     async def test_a_read_is_tried_again_after_a_fault_of_the_server(
         self, bench: Bench, ledger: Ledger, status: int
     ) -> None:
+        usual = await cost_of_a_look(bench, ledger)
         await bench.strike(Harm("status", status=status), bench.read_site)
         assert await found_of(ledger, bill_of(bench, "R-1")) == ()
-        assert len([call for call in await bench.calls() if not call.is_sign_in]) == 2
+        assert len(await calls_of(bench)) == usual + 1
 
     @pytest.mark.parametrize("kind", ["cut", "lost_reply"])
     async def test_a_read_is_tried_again_after_the_line_went_dead(
@@ -195,13 +197,14 @@ class Reading(Stage):
         with pytest.raises(Unavailable) as later:
             await found_of(ledger, bill_of(bench, "R-1"))
         assert later.value.reason is Reason.OUT_OF_ORDER
-        assert len([call for call in await bench.calls() if not call.is_sign_in]) <= 5
+        assert len(await calls_of(bench)) <= 5
 
     async def test_a_slow_answer_is_waited_for(self, bench: Bench, ledger: Ledger) -> None:
+        usual = await cost_of_a_look(bench, ledger)
         await bench.strike(Harm("slow", seconds=0.5), bench.read_site)
         async with asyncio.timeout(30):
             assert await found_of(ledger, bill_of(bench, "R-1")) == ()
-        assert len([call for call in await bench.calls() if not call.is_sign_in]) == 1
+        assert len(await calls_of(bench)) == usual
 
     async def test_an_answer_that_never_comes_is_given_up(self, bench: Bench, ledger: Ledger) -> None:
         bench.be_impatient(ledger, 0.2)

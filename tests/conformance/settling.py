@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from conformance.bench import Bench
-from conformance.stage import Stage, bill_of, draft_of, posted_of
+from conformance.stage import Stage, bill_of, calls_of, draft_of, posted_of
 from ml_connector.connectors.base import Ledger
 from ml_connector.records.invoice import DocumentKind, LedgerBill, Settlement
 
@@ -116,7 +116,7 @@ class Settling(Stage):
             await bench.forget_calls()
             told, mark = await settlements_of(ledger, {posted.id: posted.number}, since=mark)
             assert told == []
-            calls = [call for call in await bench.calls() if not call.is_sign_in]
+            calls = await calls_of(bench)
             assert len(calls) <= 2
             assert not any(call.writes for call in calls)
 

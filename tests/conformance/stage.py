@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 import pytest
 
-from conformance.bench import Bench, Harm, PingFailure, Reasons, StandingBill, Write
+from conformance.bench import Bench, Call, Harm, PingFailure, Reasons, StandingBill, Write
 from ml_connector.connectors.base import Ledger
 from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind, LedgerBill
 from ml_connector.records.money import add_up, round_amount
+from ml_connector.records.reason import Reason
 
 AFTER_THE_WORK = (Harm("lost_reply"), Harm("status_after", status=500))
 BEFORE_THE_WORK = (Harm("cut"), Harm("status", status=503))
@@ -26,6 +27,8 @@ class Stage:
     ping_failures: ClassVar[tuple[PingFailure, ...]] = ()
     ping_steps: ClassVar[tuple[str, ...]] = ()
     said_unchecked: ClassVar[Reasons] = {}
+    told_by_refusal: ClassVar[frozenset[Reason]] = frozenset()
+    """What nobody can ask the ledger beforehand: only its refusal tells, as precisely and with nothing left behind."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """`write` and `failure` come from the connector's class."""
@@ -85,6 +88,30 @@ async def posted_of(ledger: Ledger, bill: Bill) -> LedgerBill:
     posted = await ledger.post(bill, draft)
     assert posted.status is BillStatus.POSTED
     return posted
+
+
+async def waiting_of(bench: Bench, ledger: Ledger, bill: Bill) -> LedgerBill:
+    """The bill written and not posted. Skips where the ledger posts whatever it takes."""
+    if not await bench.leave_unposted():
+        pytest.skip(f"{ledger.name} posts at once")
+    written = await ledger.create(bill)
+    assert written.status in (BillStatus.DRAFT, BillStatus.PENDING)
+    return written
+
+
+async def calls_of(bench: Bench) -> list[Call]:
+    """The calls that reached the ledger, those for the session left out."""
+    return [call for call in await bench.calls() if not call.is_sign_in]
+
+
+async def cost_of_a_look(bench: Bench, ledger: Ledger) -> int:
+    """How many calls one `find` takes on a quiet day. All calls so far are forgotten."""
+    await found_of(ledger, bill_of(bench, "QUIET-1"))
+    await bench.forget_calls()
+    await found_of(ledger, bill_of(bench, "QUIET-2"))
+    cost = len(await calls_of(bench))
+    await bench.forget_calls()
+    return cost
 
 
 async def standing(bench: Bench, bill: Bill) -> list[StandingBill]:

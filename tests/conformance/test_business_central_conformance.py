@@ -65,7 +65,8 @@ class BusinessCentralBench:
         )
         return Facts(
             vendor=plain[0].number, other_vendor=plain[1].number,
-            vendor_with_defaults=with_defaults.number, default_dimensions=dict(with_defaults.default_dimensions),
+            vendor_with_defaults=with_defaults.number, account_with_defaults="6120",
+            default_dimensions=dict(with_defaults.default_dimensions),
             blocked_vendor=next(each.number for each in company.vendors if each.blocked == "All"),
             account="6120", other_account="6210", inactive_account="6990",
             dimension="DEPARTMENT", values=("D010", "D040"), second_dimension="AREA", second_values=("A01", "A02"),
@@ -160,6 +161,9 @@ class BusinessCentralBench:
     async def close_period(self) -> None:
         start = self.facts.open_day + timedelta(days=1)
         await self._hook("period", **{"from": start.isoformat(), "to": (start + timedelta(days=30)).isoformat()})
+
+    async def leave_unposted(self) -> bool:
+        return True  # posting is a step of its own
 
     async def pay(self, bill_id: str, *, day: date, amount: Decimal | None = None) -> None:
         part = {} if amount is None else {"amount": str(amount)}
