@@ -1,0 +1,108 @@
+"""Bills that a person has to approve in the ledger: they wait, and are followed to their end."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.bench import Act, ApprovingBench, Harm
+from conformance.stage import (
+    AFTER_THE_WORK,
+    BEFORE_THE_WORK,
+    Stage,
+    assert_stands_as_said,
+    bill_of,
+    found_of,
+    only,
+    standing,
+    waiting_of,
+)
+from ml_connector.connectors.base import Ledger
+from ml_connector.connectors.errors import OutcomeUnknown, Refused
+from ml_connector.records.invoice import BillStatus, DocumentKind
+from ml_connector.records.reason import Reason
+
+
+class Approving(Stage):
+    """For ledgers that can want an approval of their own: inherited beside the suite of all ledgers."""
+
+    @pytest.mark.parametrize("kind", list(DocumentKind))
+    async def test_a_bill_that_wants_approval_waits_and_is_found_waiting(
+        self, bench: ApprovingBench, ledger: Ledger, kind: DocumentKind
+    ) -> None:
+        bill = bill_of(bench, "A-1", kind=kind)
+        waiting = await waiting_of(bench, ledger, bill)
+        assert (waiting.status, waiting.kind, waiting.gross) == (BillStatus.PENDING, kind, bill.gross)
+        assert [(each.id, each.status) for each in await found_of(ledger, bill)] == [(waiting.id, BillStatus.PENDING)]
+        for there in (await ledger.read_bill(bill, waiting.id), await ledger.post(bill, waiting)):
+            assert there is not None
+            assert (there.id, there.status) == (waiting.id, BillStatus.PENDING)
+        assert not (await only(bench, bill)).is_posted
+
+    @pytest.mark.parametrize("kind", list(DocumentKind))
+    async def test_an_approved_bill_is_posted_whole_and_once(
+        self, bench: ApprovingBench, ledger: Ledger, kind: DocumentKind
+    ) -> None:
+        bill = bill_of(bench, "A-1", kind=kind)
+        waiting = await waiting_of(bench, ledger, bill)
+        await bench.approve(waiting.id)
+        posted = await ledger.read_bill(bill, waiting.id)
+        assert posted is not None
+        assert (posted.status, posted.gross) == (BillStatus.POSTED, bill.gross)
+        assert [(each.id, each.status) for each in await found_of(ledger, bill)] == [(posted.id, BillStatus.POSTED)]
+        again = await ledger.post(bill, waiting)
+        assert (again.id, again.number, again.status) == (posted.id, posted.number, BillStatus.POSTED)
+        stands = await assert_stands_as_said(bench, bill)
+        assert (stands.id, stands.number) == (posted.id, posted.number)
+
+    async def test_an_approved_bill_is_never_discarded(self, bench: ApprovingBench, ledger: Ledger) -> None:
+        bill = bill_of(bench, "A-1")
+        waiting = await waiting_of(bench, ledger, bill)
+        await bench.approve(waiting.id)
+        with pytest.raises(Refused):
+            await ledger.discard(bill, waiting)
+        await assert_stands_as_said(bench, bill)
+
+    async def test_a_bill_that_was_turned_down_is_cancelled_and_makes_room(
+        self, bench: ApprovingBench, ledger: Ledger
+    ) -> None:
+        bill = bill_of(bench, "A-1")
+        waiting = await waiting_of(bench, ledger, bill)
+        await bench.turn_down(waiting.id)
+        there = await ledger.read_bill(bill, waiting.id)
+        assert there is not None
+        assert there.status is BillStatus.CANCELLED
+        with pytest.raises(Refused) as refused:
+            await ledger.post(bill, waiting)
+        assert refused.value.reason is Reason.NOT_RELEASED
+        await ledger.discard(bill, waiting)
+        assert await standing(bench, bill) == []
+        another = await ledger.create(bill)
+        assert another.id != waiting.id
+        assert [each.id for each in await found_of(ledger, bill)] == [another.id]
+
+    async def test_a_waiting_bill_that_somebody_removed_is_gone(self, bench: ApprovingBench, ledger: Ledger) -> None:
+        bill = bill_of(bench, "A-1")
+        waiting = await waiting_of(bench, ledger, bill)
+        await bench.remove(waiting.id)
+        assert await ledger.read_bill(bill, waiting.id) is None
+        assert await found_of(ledger, bill) == ()
+        await ledger.discard(bill, waiting)
+
+    @pytest.mark.parametrize("harm", [*AFTER_THE_WORK, *BEFORE_THE_WORK], ids=str)
+    async def test_a_bill_whose_wait_was_not_told_is_found_and_followed(
+        self, bench: ApprovingBench, ledger: Ledger, harm: Harm
+    ) -> None:
+        bill = bill_of(bench, "A-1")
+        await ledger.check([bill])
+        await bench.leave_unposted()
+        write = next(each for each in self.writes if each.act is Act.CREATE)
+        await bench.strike(harm, write.site)
+        with pytest.raises(OutcomeUnknown):
+            await ledger.create(bill)
+        await bench.mend()
+        found = await found_of(ledger, bill)
+        assert [each.status for each in found] == [BillStatus.PENDING] * int(harm.comes_after_the_work)
+        waiting = found[0] if found else await ledger.create(bill)
+        await bench.approve(waiting.id)
+        assert (await ledger.post(bill, waiting)).status is BillStatus.POSTED
+        await assert_stands_as_said(bench, bill)
