@@ -4,6 +4,7 @@ ConnectorError
 ├── Refused            the other side said no: it will say no again until somebody changes something
 ├── Unavailable        it could not say: nothing was done, try again later
 └── OutcomeUnknown     a write went out and no clear answer came: look before anything else
+    └── SessionLost    the session was gone when the write came: it was renewed, but look all the same
 """
 
 from __future__ import annotations
@@ -71,3 +72,7 @@ class OutcomeUnknown(ConnectorError):
     def __init__(self, *, system: str, detail: str, status: int | None = None, request_id: str = "") -> None:
         finding = Finding(Reason.OUTCOME_UNKNOWN, system, detail)
         super().__init__(system=system, findings=(finding,), status=status, request_id=request_id)
+
+
+class SessionLost(OutcomeUnknown):
+    """The session was lost under a write that may not be replayed unseen; a new one is there."""

@@ -24,7 +24,7 @@ import aiohttp
 import stamina
 
 from ml_connector.connectors.base import Guard, Limits
-from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, SessionLost, Unavailable
 from ml_connector.connectors.pace import Pace
 from ml_connector.records.money import write_json
 from ml_connector.records.reason import Finding, Reason
@@ -157,13 +157,14 @@ class HttpClient:
     async def write(
         self, method: str, url: str, *, body: Any = None, content: bytes | None = None,
         params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None,
-        authorized: bool = True, idempotent: bool = False,
+        authorized: bool = True, idempotent: bool = False, replays: bool = True,
     ) -> Reply:  # fmt: skip
         """A call that changes something, sent once.
 
         Returns any answer that is clear, refusals too. Raises `Unavailable` where nothing was done and
         `OutcomeUnknown` where it may have been. `idempotent` is for calls that may be sent twice without
-        harm: theirs is never unknown, only unavailable.
+        harm: theirs is never unknown, only unavailable. `replays` False is for a system whose 401 is no proof that
+        nothing was done: the session is renewed, and `SessionLost` raised instead of sending once more.
         """
         payload = content if body is None else write_json(body).encode()
         sent = dict(headers or {})
@@ -172,7 +173,7 @@ class HttpClient:
         try:
             reply = await self._signed_in(
                 method, url, params=params, headers=sent, content=payload, authorized=authorized,
-                follow=False, seconds=self.limits.write_timeout,
+                follow=False, seconds=self.limits.write_timeout, replays=replays,
             )  # fmt: skip
         except aiohttp.ClientConnectorError as never_left:
             raise self._unreachable(never_left) from never_left
@@ -197,7 +198,7 @@ class HttpClient:
 
     async def _signed_in(
         self, method: str, url: str, *, params: Mapping[str, str] | None, headers: Mapping[str, str] | None,
-        seconds: float, authorized: bool, follow: bool, content: bytes | None = None,
+        seconds: float, authorized: bool, follow: bool, content: bytes | None = None, replays: bool = True,
     ) -> Reply:  # fmt: skip
         """Sends with the session's headers; a 401 renews the session and sends once more: it did nothing."""
         attempt = 0
@@ -211,6 +212,9 @@ class HttpClient:
             if reply.status != 401 or not authorized or self.authorizer is None or attempt > 1:
                 return reply
             await self.authorizer.renew(session)
+            if not replays:
+                detail = f"{method} {_path(url)} answered 401"
+                raise SessionLost(system=self.system, detail=detail, request_id=self._request_id(reply.headers))
 
     async def _send(
         self, method: str, url: str, *, params: Mapping[str, str] | None, headers: Mapping[str, str],

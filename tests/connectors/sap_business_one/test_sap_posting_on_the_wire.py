@@ -225,6 +225,28 @@ async def test_a_post_without_an_answer_is_found_by_looking(world: World, fault:
     assert len(await world.bills()) == 1
 
 
+async def test_a_post_under_a_lost_session_is_made_again_after_a_look(world: World) -> None:
+    bill = world.bill("S-1")
+    await world.ledger.check([bill])
+    await world.hook("expire-sessions")
+    assert (await world.ledger.create(bill)).status is BillStatus.POSTED
+    assert len(await world.bills()) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_post_that_was_done_though_the_session_was_said_to_be_lost_is_not_made_again(
+    world: World, count: int
+) -> None:
+    bill = world.bill("S-2")
+    await world.ledger.check([bill])
+    await world.strike(path=r"/PurchaseInvoices$", method="POST", count=count, kind="status_after", status=401)
+    with pytest.raises(OutcomeUnknown):
+        await world.ledger.create(bill)
+    (found,) = (await world.ledger.find([bill]))["S-2"]
+    assert found.status is BillStatus.POSTED
+    assert len(await world.bills()) == 1
+
+
 async def test_a_cancelled_bill_is_told_apart_from_the_document_that_cancelled_it(world: World) -> None:
     bill = world.bill("X-1")
     posted = await world.ledger.create(bill)

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from sap_wire import PASSWORD, Wire, refusal, serving
 
-from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.errors import OutcomeUnknown, Refused, SessionLost, Unavailable
 from ml_connector.connectors.http import recording
 from ml_connector.connectors.sap_business_one.client import ServiceLayer
 from ml_connector.connectors.sap_business_one.session import advice_for, cookies_of
@@ -60,12 +60,21 @@ async def test_a_401_in_any_shape_is_a_lost_session(wire: Wire, layer: ServiceLa
     assert wire.logins == 2
 
 
-async def test_a_write_refused_with_401_is_sent_once_more(wire: Wire, layer: ServiceLayer) -> None:
+async def test_a_write_under_a_lost_session_is_not_sent_again_unseen(wire: Wire, layer: ServiceLayer) -> None:
     await layer.rows("Currencies")
     wire.sessions.clear()
-    wire.answer = lambda _: web.json_response({"DocEntry": 1}, status=201)
-    assert await layer.create("PurchaseInvoices", {"CardCode": "V1"}) == {"DocEntry": 1}
-    assert [method for method, _, _ in wire.requests] == ["GET", "POST", "POST"]
+    with pytest.raises(SessionLost):
+        await layer.create("PurchaseInvoices", {"CardCode": "V1"})
+    assert [method for method, _, _ in wire.requests] == ["GET", "POST"]
+    assert wire.logins == 2
+
+
+async def test_a_change_that_does_no_harm_twice_is_sent_once_more(wire: Wire, layer: ServiceLayer) -> None:
+    await layer.rows("Currencies")
+    wire.sessions.clear()
+    wire.answer = lambda _: web.Response(status=204)
+    await layer.change("PurchaseInvoices(1)", {"AttachmentEntry": 2})
+    assert [method for method, _, _ in wire.requests] == ["GET", "PATCH", "PATCH"]
 
 
 async def test_a_second_401_ends_it(wire: Wire, layer: ServiceLayer) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from ml_connector.connectors.base import Guard, Side
-from ml_connector.connectors.errors import OutcomeUnknown, Refused
+from ml_connector.connectors.errors import OutcomeUnknown, Refused, SessionLost
 from ml_connector.connectors.http import Reply
 from ml_connector.connectors.odata import address, literal, rows_of
 from ml_connector.connectors.sap_business_one.address import Address, text_of
@@ -173,7 +173,7 @@ class ServiceLayer:
         """
         boundary = f"b1{secrets.token_hex(16)}"
         reply = await self.http.write(
-            method, f"{self.address.root}/{path}", content=multipart(name, content, boundary=boundary),
+            method, f"{self.address.root}/{path}", content=multipart(name, content, boundary=boundary), replays=False,
             # Never quoted: a quoted boundary is answered 405 (SAP dossier 7.4).
             headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
         )  # fmt: skip
@@ -186,9 +186,8 @@ class ServiceLayer:
         idempotent: bool = False,
     ) -> Reply:  # fmt: skip
         url = f"{self.address.root}/{path}"
-        return self._settled(
-            await self.http.write(method, url, body=body, idempotent=idempotent), about, writes=not idempotent
-        )
+        reply = await self.http.write(method, url, body=body, idempotent=idempotent, replays=idempotent)
+        return self._settled(reply, about, writes=not idempotent)
 
     def _settled(self, reply: Reply, about: About | None = None, *, writes: bool = True) -> Reply:
         if reply.ok:
@@ -196,6 +195,8 @@ class ServiceLayer:
         body = json_of(reply)
         if parse_fault(reply.status, body).speaks_of_session:
             self.session.drop()
+            if writes:
+                raise SessionLost(system=NAME, detail=f"answered {reply.status}: {reply.text(200)}")
         raise error_of(reply.status, body, reply.headers, writes=writes, about=about)
 
 

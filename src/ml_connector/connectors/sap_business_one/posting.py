@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
-from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, SessionLost, Unavailable
 from ml_connector.connectors.odata import literal
 from ml_connector.connectors.sap_business_one.books import Books
 from ml_connector.connectors.sap_business_one.checking import (
@@ -151,7 +151,7 @@ class Desk:
         sort = SORTS[bill.kind]
         body = document_body(respelled(bill, known), plan, self._wording(bill, known))
         try:
-            row = await self._client.create(sort.entity_set, body, about=_about(bill))
+            row = await self._create(bill, body)
         except Refused as refusal:
             if refusal.code != NOT_FOUND:
                 raise
@@ -159,6 +159,20 @@ class Desk:
         if not row.get("DocEntry"):
             raise OutcomeUnknown(system=NAME, detail=f"the {sort.word} was created, but its key was not told")
         return ledger_bill_of(row, sort)
+
+    async def _create(self, bill: Bill, body: Mapping[str, Any]) -> Row:
+        """A session that was lost under the request most likely means that nothing was done: once more after a look."""
+        entity_set = SORTS[bill.kind].entity_set
+        try:
+            return await self._client.create(entity_set, body, about=_about(bill))
+        except SessionLost as lost:
+            try:
+                there = (await self.find([bill]))[bill.key]
+            except ConnectorError as unseen:
+                raise lost from unseen
+            if any(each.status is not BillStatus.CANCELLED for each in there):
+                raise
+            return await self._client.create(entity_set, body, about=_about(bill))
 
     def _wording(self, bill: Bill, known: Knowledge) -> Wording:
         return Wording(
