@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from ml_connector.sandbox.clock import Clock
 from ml_connector.sandbox.sap_business_one.schema import EntityType, Row
+from ml_connector.sandbox.undo import UndoLog
 
 Key = str | int
 
 
 @dataclass(slots=True)
-class Store:
+class Store(UndoLog):
     """What all tables share: time and the undo log that makes a request, or a change set, all or nothing."""
 
     clock: Clock
-    _undo: list[Callable[[], None]] = field(default_factory=list)
 
     def today(self) -> str:
         """The server's day."""
@@ -31,23 +31,6 @@ class Store:
     def time(self) -> str:
         """The server's time of day, to the second."""
         return self.clock.now().strftime("%H:%M:%S")
-
-    def remember(self, undo: Callable[[], None]) -> None:
-        """Notes how to take a change back."""
-        self._undo.append(undo)
-
-    def mark(self) -> int:
-        """A point to go back to, good until the next commit."""
-        return len(self._undo)
-
-    def rollback(self, mark: int = 0) -> None:
-        """Takes back everything since the mark."""
-        while len(self._undo) > mark:
-            self._undo.pop()()
-
-    def commit(self) -> None:
-        """Makes everything so far stay."""
-        self._undo.clear()
 
 
 class Table:
