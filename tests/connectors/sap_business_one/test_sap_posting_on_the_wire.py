@@ -190,6 +190,14 @@ async def test_a_company_with_branches_wants_one(world: World) -> None:
     assert stands["branch"] == 1
 
 
+async def test_branches_that_were_given_up_are_noticed_at_the_next_check(world: World) -> None:
+    await world.hook("branches", company="2000", enabled=True)
+    bill = world.bill("BR-2")
+    assert len((await world.ledger.check([bill]))["BR-2"]) == 1
+    await world.hook("branches", company="2000", enabled=False)
+    assert await world.ledger.check([bill]) == {"BR-2": ()}
+
+
 async def test_a_sales_tax_company_has_its_codes_elsewhere(world: World) -> None:
     await world.hook("localisation", company="2000", localisation="US")
     rows = await world.ledger._client.rows("SalesTaxCodes", {"$select": "Code,Rate,ValidForAP"}, key="Code")  # pyright: ignore[reportPrivateUsage]

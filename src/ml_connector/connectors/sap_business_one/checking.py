@@ -78,12 +78,26 @@ async def gather_knowledge(books: Books, bills: Sequence[Bill], settings: Settin
         accounts = await books.accounts.get(not_before=started)
     if any(line.tax_code and code(line.tax_code) not in tax_codes for line in lines):
         tax_codes = await books.tax_codes.get(not_before=started)
+    branches = await _branches(books, settings, company)
+    if company.has_branches and settings.branch not in branches:
+        # Set up, or switched off, a moment ago: whoever mended it wants to see that at the next replay.
+        company = await books.company.get(not_before=started)
+        branches = await _branches(books, settings, company, not_before=started)
     is_foreign = any(not same_currency(bill.currency, company.local_currency) for bill in bills)
     return Knowledge(
         company=company, vendors=vendors, accounts=accounts, values=values, tax_codes=tax_codes, papers=papers,
         currencies=await books.currencies.get() if is_foreign else frozenset(),
-        branches=await books.branches.get() if company.has_branches and settings.branch else frozenset(),
+        branches=branches,
     )  # fmt: skip
+
+
+async def _branches(
+    books: Books, settings: Settings, company: Company, *, not_before: float | None = None
+) -> frozenset[str]:
+    """The branches in use, none where they do not matter."""
+    if not (company.has_branches and settings.branch):
+        return frozenset()
+    return await books.branches.get(not_before=not_before)
 
 
 async def _values(books: Books, lines: Sequence[BillLine], started: float) -> dict[str, Mapping[str, ValueFacts]]:

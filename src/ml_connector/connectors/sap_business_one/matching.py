@@ -210,7 +210,9 @@ def _take(line: BillLine, wanted: Decimal, supplies: Sequence[Supply]) -> list[t
     if there <= 0:
         raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
     if there < wanted:
-        raise _differs(f"{wanted:f} are invoiced on order {_place(line)}, where {there:f} are open")
+        raise _differs(
+            f"{wanted.normalize():f} are invoiced on order {_place(line)}, where {there.normalize():f} are open"
+        )
     taken: list[tuple[Supply, Decimal]] = []
     missing = wanted
     for supply in supplies:
