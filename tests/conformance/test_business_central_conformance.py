@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
-import aiohttp
 import pytest
-from aiohttp import web
 
-from conformance.bench import Act, Call, Facts, Harm, PingFailure, Reasons, Site, StandingBill, StandingLine, Write
+from conformance.bench import Act, Facts, Harm, PingFailure, Reasons, Site, StandingBill, StandingLine, Write
 from conformance.ledger import LedgerConformance
+from conformance.simulated import HeldClock, Simulated, served
 from ml_connector.connectors.base import DimensionRule, Guard, Ledger, LedgerConnector, MappingRules, Side
 from ml_connector.connectors.business_central import CONNECTOR
 from ml_connector.connectors.business_central.connector import BusinessCentral
@@ -21,8 +20,7 @@ from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentKind
 from ml_connector.records.reason import Reason
 from ml_connector.sandbox import business_central as simulated
-from ml_connector.sandbox.clock import Clock
-from ml_connector.sandbox.company import TradingCompany, found
+from ml_connector.sandbox.company import found
 
 TODAY = datetime.now(UTC).date()
 _BATCH = r"/\$batch$"
@@ -36,23 +34,10 @@ _ENTITIES = {
 }
 
 
-class HeldClock(Clock):
-    """The sandbox's time, which can also stand still."""
-
-    held: datetime | None = None
-
-    def now(self) -> datetime:
-        return self.held or Clock.now(self)
-
-
 @dataclass
-class BusinessCentralBench:
+class BusinessCentralBench(Simulated):
     """A simulated Business Central, fresh, behind a socket."""
 
-    base: str
-    company: TradingCompany
-    clock: HeldClock
-    session: aiohttp.ClientSession
     connector: LedgerConnector = CONNECTOR
     read_site: Site = _FIND
 
@@ -100,92 +85,55 @@ class BusinessCentralBench:
     # ------------------------------------------------------------------ looking
 
     async def bills(self) -> Sequence[StandingBill]:
-        answer = await self._get("bills?company=1000&rows=true")
+        answer = await self.show("bills?company=1000&rows=true")
         return [_bill(row) for row in answer["bills"]]
 
-    async def calls(self) -> Sequence[Call]:
-        return [
-            Call(
-                method=call["method"], path=call["path"], status=call["status"],
-                is_sign_in=call["path"].endswith("/token"),
-                writes=call["method"] != "GET" and not call["path"].endswith("/token"),
-            )
-            for call in (await self._get("calls"))["calls"]
-        ]  # fmt: skip
-
-    async def forget_calls(self) -> None:
-        await self._delete("calls")
+    def signs_in(self, path: str) -> bool:
+        return path.endswith("/token")
 
     async def count(self, flow: Flow) -> int:
         if flow is Flow.DIMENSIONS:
             return len([each for each in self.company.dimension_values if each.dimension in ("DEPARTMENT", "AREA")])
-        return (await self._get("state"))["companies"]["1000"][_ENTITIES[flow]]
+        return (await self.show("state"))["companies"]["1000"][_ENTITIES[flow]]
 
     # ------------------------------------------------------------------ the wire
 
-    async def strike(self, harm: Harm, site: Site) -> None:
-        await self._hook("faults", path=site.path, method=site.method, skip=site.skip, **asdict(harm))
-
-    async def mend(self) -> None:
-        await self._delete("faults")
-
     async def expire_sessions(self) -> None:
-        await self._hook("expire-tokens")
+        await self.hook("expire-tokens")
 
     async def limit_pages(self, size: int) -> None:
-        await self._hook("page-size", size=size)
-
-    async def pass_time(self, seconds: float) -> None:
-        await self._hook("clock", seconds=seconds)
-
-    def hold_time(self) -> None:
-        self.clock.held = self.clock.now()
+        await self.hook("page-size", size=size)
 
     # ------------------------------------------------------------------ people
 
     async def rename_vendor(self, number: str, name: str) -> None:
-        await self._hook("vendors", number=number, displayName=name)
+        await self.hook("vendors", number=number, displayName=name)
 
     async def add_vendor(self, number: str) -> str:
-        return (await self._hook("vendors", number=number, displayName=f"Vendor {number}"))["id"]
+        return (await self.hook("vendors", number=number, displayName=f"Vendor {number}"))["id"]
 
     async def remove_vendor(self, number: str) -> None:
-        await self._hook("vendors", number=number, delete=True)
+        await self.hook("vendors", number=number, delete=True)
 
     async def block_vendor(self, number: str) -> None:
-        await self._hook("vendors", number=number, blocked="All")
+        await self.hook("vendors", number=number, blocked="All")
 
     async def block_value(self, dimension: str, value: str) -> None:
-        await self._hook("dimension-values", dimension=dimension, code=value, blocked=True)
+        await self.hook("dimension-values", dimension=dimension, code=value, blocked=True)
 
     async def close_period(self) -> None:
         start = self.facts.open_day + timedelta(days=1)
-        await self._hook("period", **{"from": start.isoformat(), "to": (start + timedelta(days=30)).isoformat()})
+        await self.hook("period", **{"from": start.isoformat(), "to": (start + timedelta(days=30)).isoformat()})
 
     async def leave_unposted(self) -> bool:
         return True  # posting is a step of its own
 
     async def pay(self, bill_id: str, *, day: date, amount: Decimal | None = None) -> None:
         part = {} if amount is None else {"amount": str(amount)}
-        await self._hook("pay", id=bill_id, date=day.isoformat(), **part)
+        await self.hook("pay", id=bill_id, date=day.isoformat(), **part)
 
     async def take_payment_back(self, bill_id: str) -> None:
-        await self._hook("unpay", id=bill_id)
-
-    # ------------------------------------------------------------------ control pages
-
-    async def _hook(self, page: str, **body: Any) -> Any:
-        async with self.session.post(f"{self.base}/_sandbox/{page}", json=body) as reply:
-            assert reply.status < 300, await reply.text()
-            return await reply.json()
-
-    async def _get(self, page: str) -> Any:
-        async with self.session.get(f"{self.base}/_sandbox/{page}") as reply:
-            return await reply.json()
-
-    async def _delete(self, page: str) -> None:
-        async with self.session.delete(f"{self.base}/_sandbox/{page}"):
-            pass
+        await self.hook("unpay", id=bill_id)
 
 
 def _bill(row: Mapping[str, Any]) -> StandingBill:
@@ -205,7 +153,7 @@ def _bill(row: Mapping[str, Any]) -> StandingBill:
 
 
 async def _unregister(bench: BusinessCentralBench) -> None:
-    await bench._hook("registered", enabled=False)  # pyright: ignore[reportPrivateUsage]
+    await bench.hook("registered", enabled=False)
 
 
 async def _forbid_vendors(bench: BusinessCentralBench) -> None:
@@ -250,9 +198,5 @@ class TestBusinessCentral(LedgerConformance):
         clock = HeldClock()
         company = found(today=TODAY, invoices=0, vendors=60, orders=12)
         system = simulated.BusinessCentral(clock=clock, companies=[company])
-        runner = web.AppRunner(system.applications()[0], access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with aiohttp.ClientSession() as session:
-            yield BusinessCentralBench(f"http://127.0.0.1:{runner.addresses[0][1]}", company, clock, session)
-        await runner.cleanup()
+        async with served(system.applications()[0]) as (base, session):
+            yield BusinessCentralBench(base, company, clock, session)
