@@ -73,7 +73,7 @@ class Approving(Stage):
         assert there.status is BillStatus.CANCELLED
         with pytest.raises(Refused) as refused:
             await ledger.post(bill, waiting)
-        assert refused.value.reason is Reason.NOT_RELEASED
+        assert refused.value.reason is Reason.APPROVAL_REFUSED
         await ledger.discard(bill, waiting)
         assert await standing(bench, bill) == []
         another = await ledger.create(bill)
