@@ -1,0 +1,158 @@
+"""The edge of the wire: value objects on and off, and what is read from plain rows (Acumatica dossier 3).
+
+Inside this package a record is a plain mapping by field name; `{"value": x}` exists here only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+Row = dict[str, Any]
+"""A record without value objects: texts trimmed, empty fields None, parts as rows or lists of rows."""
+
+BARE: Final = frozenset({"id", "rowNumber", "delete"})
+"""Members that are sent and told as they are (Acumatica dossier 3.1)."""
+_AS_THEY_ARE: Final = BARE | {"_links", "files", "error"}
+_DATE_LENGTH: Final = 10
+
+
+# ------------------------------------------------------------------ on
+
+
+def wrap(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as it is sent, nested and repeated parts too. None clears a field; dates go without an offset.
+
+    `custom` is given as `{view: {field: (type, value)}}`, such as `("CustomStringField", "CANADABC")`.
+    """
+    return {name: _wrapped(name, value) for name, value in fields.items()}
+
+
+def _wrapped(name: str, value: Any) -> Any:
+    if name in BARE:
+        return value
+    if name == "custom":
+        return {view: {field: _custom(each) for field, each in fields.items()} for view, fields in value.items()}
+    if isinstance(value, Mapping):
+        return wrap(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [wrap(each) for each in value]
+    return {"value": _sent(value)}
+
+
+def _custom(typed: tuple[str, Any]) -> dict[str, Any]:
+    kind, value = typed
+    return {"type": kind, "value": _sent(value)}
+
+
+def _sent(value: Any) -> Any:
+    """An offset that is not the user's own may move a date (Acumatica dossier 3.3): dates go as `2026-11-18`."""
+    if isinstance(value, datetime):
+        return instant_text(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+# ------------------------------------------------------------------ off
+
+
+def unwrap(record: Mapping[str, Any]) -> Row:
+    """A record as it was told, as a plain row."""
+    return {name: value if name in _AS_THEY_ARE else _unwrapped(value) for name, value in record.items()}
+
+
+def _unwrapped(value: Any) -> Any:
+    if isinstance(value, list):
+        return [unwrap(each) if isinstance(each, dict) else _told(each) for each in value]
+    if not isinstance(value, dict):
+        return _told(value)
+    if not value:
+        return None  # an empty field
+    if "value" in value and value.keys() <= {"value", "error", "type"}:
+        return _told(value["value"])
+    if value.keys() == {"error"}:
+        return None
+    return unwrap(value)
+
+
+def _told(value: Any) -> Any:
+    """Codes can come padded with blanks (Acumatica dossier 3.2)."""
+    return value.strip() if isinstance(value, str) else value
+
+
+# ------------------------------------------------------------------ reading rows
+
+
+def text(row: Mapping[str, Any], name: str) -> str:
+    """A field as text, empty for none."""
+    value = row.get(name)
+    return "" if value is None else str(value).strip()
+
+
+def amount(row: Mapping[str, Any], name: str) -> Decimal | None:
+    """A number, None where the field is empty: empty means unknown, not zero."""
+    value = row.get(name)
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        return Decimal(str(value))
+    except ArithmeticError:
+        return None
+
+
+def number(row: Mapping[str, Any], name: str) -> Decimal:
+    """A number, zero where the field is empty."""
+    return amount(row, name) or Decimal(0)
+
+
+def is_set(row: Mapping[str, Any], name: str) -> bool:
+    """True for a set check box."""
+    return row.get(name) in (True, "true", "True")
+
+
+def day(row: Mapping[str, Any], name: str) -> date | None:
+    """A date that is a date: the first ten characters, whatever the offset behind them (Acumatica dossier 3.3)."""
+    try:
+        return date.fromisoformat(text(row, name)[:_DATE_LENGTH])
+    except ValueError:
+        return None
+
+
+def instant(row: Mapping[str, Any], name: str) -> datetime | None:
+    """A stamp as an instant in UTC; its offset is the one of that day in the user's zone. None where there is none."""
+    return parse_instant(text(row, name))
+
+
+def parse_instant(told: str) -> datetime | None:
+    """A stamp with its offset, in UTC; None where it has none: without one it is no instant."""
+    try:
+        found = datetime.fromisoformat(told)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo is not None else None
+
+
+def instant_text(moment: datetime) -> str:
+    """An instant as it is written: `2026-11-20T22:15:00.433Z`, in thousandths as the stamps are."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parts(row: Mapping[str, Any], name: str) -> list[Row]:
+    """The rows of a repeated part, none where it did not come."""
+    found = row.get(name)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def part(row: Mapping[str, Any], name: str) -> Row:
+    """A linked part, empty where it did not come."""
+    found = row.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+# ------------------------------------------------------------------ filters
+
+
+def moment(when: datetime) -> str:
+    """An instant as a filter says it. In UTC: a plus sign of an offset would have to be guarded on its way."""
+    return f"datetimeoffset'{instant_text(when)}'"
