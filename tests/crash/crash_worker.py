@@ -2,7 +2,7 @@
 
 Orders are lines of JSON on standard input, answers lines of JSON on standard output:
 
-    {"act": "work" | "settle", "home", "database_url", "log", ...}  ->  {"pid": n}
+    {"act": "work" | "settle", "home", "database_url", "log", "connector", ...}  ->  {"pid": n}
     {"wait": n}                                                                      ->  {"status": n}
 
 `work` is what `ml-connector work` does: it serves the queue until SIGTERM. `settle` works one connection until its
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import importlib
 import json
 import os
 import signal
@@ -21,7 +22,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import ml_connector.connectors.business_central.connector as business_central
 from ml_connector.connectors import registry
 from ml_connector.engine.process import Process
 from ml_connector.flows import workplace
@@ -32,6 +32,7 @@ _ACTIVE = "('received', 'checked', 'posting', 'unconfirmed', 'posted')"
 
 def main() -> None:
     registry.payables()
+    registry.ledger_ids()
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:
@@ -63,9 +64,8 @@ def _fork(order: dict[str, Any]) -> int:
 async def _act(order: dict[str, Any]) -> int:
     # Waits are shorter here than real systems are given: the tests sit through them many times.
     workplace.FIRST_WAIT = order["first_wait"]
-    business_central.CAPABILITIES = dataclasses.replace(
-        business_central.CAPABILITIES, write_settles_after=order["settles_after"]
-    )
+    connector: Any = importlib.import_module(order["connector"])
+    connector.CAPABILITIES = dataclasses.replace(connector.CAPABILITIES, write_settles_after=order["settles_after"])
     settings = Settings(home=order["home"], database_url=order["database_url"], **order.get("settings", {}))
     process = await Process.open(settings, pool_size=order.get("pool_size", 10))
     try:

@@ -6,12 +6,8 @@ import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from crash_ledgers import WAYS, Call, Way
 from psycopg.rows import dict_row
 
 from ml_connector.sandbox.basware.approved import approved_documents
-from ml_connector.sandbox.business_central.books import company_id
 from ml_connector.sandbox.company import found
+from simulation.ledgers import POSTED
+from simulation.systems import Systems, call, until
 
-TENANT = "11111111-2222-3333-4444-555555555555"
-SECRETS = {"BS": "basware-secret", "BC": "bc-secret", "WT": "webhook-token-123456"}
 PATIENCE = 60.0
 _CODES = count(2001)
 
@@ -39,125 +35,41 @@ Fields = dict[str, Any]
 # ------------------------------------------------------------------ the simulated systems
 
 
-class Sandbox:
-    """The simulated systems in a process of their own, and their control pages."""
+class Sandbox(Systems):
+    """The simulated systems, without invoices, and the calls they hold."""
 
     def __init__(self, log: Path) -> None:
-        base = _free_base()
-        self.basware = f"http://127.0.0.1:{base}"
-        self.ledger = f"http://127.0.0.1:{base + 20}"
-        command = [sys.executable, "-m", "ml_connector.sandbox", "--empty", "--import-delay", "0.2"]
-        with log.open("wb") as output:
-            self._child = subprocess.Popen([*command, "--port-base", str(base)], stdout=output, stderr=output)
-        until(self._answers, "the sandbox answers")
-
-    def _answers(self) -> bool:
-        try:
-            return bool(call("GET", f"{self.ledger}/_sandbox/state"))
-        except OSError:
-            return False
-
-    def close(self) -> None:
-        self._child.terminate()
-        self._child.wait(10)
+        super().__init__(log, "--empty", "--import-delay", "0.2")
 
     def quiet(self) -> None:
         """No fault, nothing held, nothing counted."""
-        for address in (self.basware, self.ledger):
-            call("DELETE", f"{address}/_sandbox/faults")
-            call("POST", f"{address}/_sandbox/release", {"drop": True})
-            call("DELETE", f"{address}/_sandbox/calls")
-        call("POST", f"{self.ledger}/_sandbox/limits", {"concurrent": 5, "queue": 95})
-
-    def widen(self) -> None:
-        """Lets the ledger serve many connections at once, as many tenants of it would."""
-        call("POST", f"{self.ledger}/_sandbox/limits", {"concurrent": 200, "queue": 10_000})
+        self.mend()
+        self.release(drop=True)
+        self.forget_calls()
+        for way in WAYS:
+            if way.ceiling is not None:
+                call("POST", f"{self.address_of(way.ledger)}/_sandbox/limits", way.ceiling[0])
 
     def let_time_pass(self, seconds: float) -> None:
-        """Moves the clock that both systems share."""
-        call("POST", f"{self.ledger}/_sandbox/clock", {"seconds": seconds})
-
-    def fault(self, address: str, **what: Any) -> None:
-        call("POST", f"{address}/_sandbox/faults", what)
+        """Moves the clock that all systems share."""
+        call("POST", f"{self.address_of(WAYS[0].ledger)}/_sandbox/clock", {"seconds": seconds})
 
     def to_come(self) -> list[Fields]:
         """Faults that have not struck yet."""
-        return [
-            fault
-            for address in (self.basware, self.ledger)
-            for fault in call("GET", f"{address}/_sandbox/faults")["faults"]
-        ]
+        return [fault for address in self.addresses for fault in call("GET", f"{address}/_sandbox/faults")["faults"]]
 
     def held(self) -> list[Fields]:
-        return [
-            each for address in (self.basware, self.ledger) for each in call("GET", f"{address}/_sandbox/held")["held"]
-        ]
+        """Calls that wait to be released."""
+        return [each for address in self.addresses for each in call("GET", f"{address}/_sandbox/held")["held"]]
 
     def release(self, *, drop: bool) -> None:
-        for address in (self.basware, self.ledger):
+        """They go on, or are cut off."""
+        for address in self.addresses:
             call("POST", f"{address}/_sandbox/release", {"drop": drop})
 
     def calls(self, address: str) -> list[Fields]:
+        """The calls that came to one system."""
         return call("GET", f"{address}/_sandbox/calls")["calls"]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """An outgoing call, told by its address and, where several share one, by what it asks."""
-
-    method: str
-    path: str
-    asks: str = ""
-    ledger: bool = True
-
-    def put(self, sandbox: Sandbox, kind: str, **more: Any) -> None:
-        """Has something go wrong with the next call of this sort."""
-        address = sandbox.ledger if self.ledger else sandbox.basware
-        sandbox.fault(address, kind=kind, method=self.method, path=self.path, asks=self.asks, **more)
-
-
-def call(method: str, url: str, body: Any = None) -> Any:
-    """A control page's answer."""
-    data = None if body is None else json.dumps(body, default=_number).encode()
-    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read(), parse_float=Decimal)
-    except urllib.error.HTTPError as refused:
-        raise AssertionError(f"{method} {url}: {refused.code} {refused.read()[:500]!r}") from refused
-
-
-def until(condition: Callable[[], Any], what: str, *, seconds: float = PATIENCE) -> Any:
-    """The condition's value once it is true; fails where that takes too long."""
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"This did not come about within {seconds:.0f} s: {what}.")
-
-
-def _number(value: object) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    raise TypeError(type(value).__name__)
-
-
-def _free_base() -> int:
-    for base in range(20_000 + os.getpid() % 300 * 100, 60_000, 100):
-        if all(_is_free(base + offset) for offset in (0, 1, 20)):
-            return base
-    raise AssertionError("no free ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 # ------------------------------------------------------------------ processes
@@ -235,6 +147,7 @@ class World:
 
     sandbox: Sandbox
     nursery: Nursery
+    way: Way
     home: Path
     dsn: str
     url: str
@@ -256,21 +169,39 @@ class World:
     def found(self, number: int = 1, *, vendors: int = 20) -> list[str]:
         """Founds new companies in both systems, without invoices; their codes."""
         codes = [str(next(_CODES)) for _ in range(number)]
-        for address in (self.sandbox.basware, self.sandbox.ledger):
-            asked = {"codes": codes, "vendors": vendors, "orders": 0, "invoices": 0}
-            call("POST", f"{address}/_sandbox/companies", asked)
+        self.sandbox.found(self.way.ledger, codes, vendors=vendors)
         self.companies += codes
         return codes
 
     def configuration(self) -> str:
         """The file that joins every company founded."""
-        return "connections:\n" + "".join(_connection(self.sandbox, code) for code in self.companies)
+        return "connections:\n" + "".join(
+            self.way.ledger.connection(
+                f"c{code}", code, basware=self.sandbox.basware, address=self.ledger,
+                flows="{invoices: {every: 1h}, payments: {every: 1h}, vendors: {every: 1h}}",
+            )
+            for code in self.companies
+        )  # fmt: skip
+
+    @property
+    def ledger(self) -> str:
+        """The address of this world's ledger."""
+        return self.sandbox.address_of(self.way.ledger)
+
+    def put(self, trouble: Call, kind: str, **more: Any) -> None:
+        """Has something go wrong with the next call of this sort."""
+        address = self.ledger if trouble.ledger else self.sandbox.basware
+        self.sandbox.fault(address, kind=kind, method=trouble.method, path=trouble.path, asks=trouble.asks, **more)
+
+    def widen(self) -> None:
+        """Lets the ledger serve many connections at once, as many customers' would."""
+        if self.way.ceiling is not None:
+            call("POST", f"{self.ledger}/_sandbox/limits", self.way.ceiling[1])
 
     def offer(self, code: str, good: int, *bad: str, number_from: int = 0) -> list[Fields]:
         """Approves invoices: so many that post, and one for each way to fail that is named."""
         documents = invoices(code, number_from + good, *bad)[number_from:]
-        asked = {"documents": documents, "notify": False}
-        call("POST", f"{self.sandbox.basware}/_sandbox/documents", asked)
+        self.sandbox.approve(documents)
         return documents
 
     def ask_for_runs(self, *flows: str) -> None:
@@ -292,7 +223,7 @@ class World:
         log = self.folder / f"process-{len(self.children)}.log"
         order = {
             "act": act, "home": str(self.home), "database_url": self.url, "log": str(log),
-            "settles_after": self.settles_after, "first_wait": self.first_wait, **more,
+            "connector": self.way.module, "settles_after": self.settles_after, "first_wait": self.first_wait, **more,
         }  # fmt: skip
         child = Child(self.nursery, self.nursery.ask(order)["pid"], log)
         self.children.append(child)
@@ -337,17 +268,16 @@ class World:
             return database.execute(sql, values).fetchall()  # pyright: ignore[reportArgumentType]
 
     def bills(self, code: str | None = None) -> list[Fields]:
-        return call("GET", f"{self.sandbox.ledger}/_sandbox/bills?company={code or self.companies[0]}")["bills"]
+        return self.sandbox.bills(self.way.ledger, code or self.companies[0], rows=False)
 
     def documents(self, code: str | None = None) -> list[Fields]:
-        address = f"{self.sandbox.basware}/_sandbox/documents?company={code or self.companies[0]}"
-        return call("GET", address)["documents"]
+        return self.sandbox.documents(code or self.companies[0])
 
     def check(self, good: Sequence[Fields], bad: Sequence[Fields] = (), *, code: str | None = None) -> None:
         """Exactly one posted bill and one answer for each good invoice; for each bad one an answer and no bill."""
         code = code or self.companies[0]
-        statuses = Counter((each["vendorInvoiceNumber"], each["status"]) for each in self.bills(code))
-        assert statuses == {(each["invoiceNumber"], "Open"): 1 for each in good}, self.story()
+        standing = Counter((each["vendorInvoiceNumber"], each["standing"]) for each in self.bills(code))
+        assert standing == {(each["invoiceNumber"], POSTED): 1 for each in good}, self.story()
         there = {each["invoiceId"]: each for each in self.documents(code)}
         posted = {each["vendorInvoiceNumber"]: each["number"] for each in self.bills(code)}
         for each in good:
@@ -422,7 +352,7 @@ def pay_all(world: World) -> None:
     """Pays every bill in the ledger."""
     for bill in world.bills():
         asked = {"company": world.companies[0], "number": bill["number"]}
-        call("POST", f"{world.sandbox.ledger}/_sandbox/pay", asked)
+        call("POST", f"{world.ledger}/_sandbox/pay", asked)
 
 
 def check_paid(world: World, offered: Sequence[Fields]) -> None:
@@ -442,7 +372,7 @@ def check_imported(world: World) -> None:
     """Basware holds every vendor that may be billed, once, and we know it."""
     code = world.companies[0]
     company = found(code, today=datetime.now(UTC).date(), vendors=20, orders=0, invoices=0)
-    held = call("GET", f"{world.sandbox.basware}/_sandbox/p2p?entity=vendors&company={code}")["records"]
+    held = world.sandbox.held_in_basware("vendors", code)
     rows = world.query("SELECT code, status FROM imported WHERE flow = 'vendors'")
     assert {row["status"] for row in rows} == {"accepted"}, world.story()
     assert sorted(each["externalCode"] for each in held) == sorted(row["code"] for row in rows)
@@ -483,29 +413,3 @@ def _other_totals(fields: Fields) -> None:
 
 
 _FLAWS: dict[str, Callable[[Fields], None]] = {"unknown vendor": _unknown_vendor, "other totals": _other_totals}
-
-
-def _connection(sandbox: Sandbox, code: str) -> str:
-    return f"""  c{code}:
-    company: "{code}"
-    basware:
-      base_url: {sandbox.basware}
-      client_id: acme
-      client_secret: ${{env:BS}}
-      webhook_token: ${{env:WT}}
-    erp:
-      system: business-central
-      tenant_id: {TENANT}
-      company_id: {company_id(code)}
-      client_id: 22222222-3333-4444-5555-666666666666
-      client_secret: ${{env:BC}}
-      base_url: {sandbox.ledger}
-      token_url: {sandbox.ledger}/{TENANT}/oauth2/v2.0/token
-    flows: {{invoices: {{every: 1h}}, payments: {{every: 1h}}, vendors: {{every: 1h}}}}
-    mapping:
-      dimensions:
-        - {{basware: costCenterCode, list: costCenters, erp: DEPARTMENT}}
-        - {{basware: projectCode, list: projects, erp: PROJECT}}
-      tax_codes: {{T24: VAT24, T14: VAT14, T10: VAT10, T0: VAT0}}
-      tolerance: {{EUR: "0.02"}}
-"""

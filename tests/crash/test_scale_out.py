@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
 import pytest
-from crash_world import Call, Checkpoint, Child, Fields, Opened, World, until
+from crash_ledgers import Call, Way
+from crash_world import Checkpoint, Child, Fields, Opened, World
 
 from ml_connector.sandbox.business_central.books import company_id
+from simulation.systems import until
 
 pytestmark = pytest.mark.xdist_group("scale")
 
@@ -21,7 +24,7 @@ INVOICES = 50
 
 async def test_two_workers_share_the_connections_and_one_is_killed_half_way(open_world: Opened) -> None:
     world = await open_world(CONNECTIONS)
-    world.sandbox.widen()
+    world.widen()
     offered = {code: world.offer(code, INVOICES) for code in world.companies}
     # Neither can take all of them, either can take what the other leaves.
     killed, other = world.workers(2, concurrency=CONNECTIONS - 6)
@@ -48,20 +51,16 @@ async def test_two_workers_share_the_connections_and_one_is_killed_half_way(open
 # ------------------------------------------------------------------ stopped, and back
 
 AT_CHECKPOINTS = ("received", "to create", "created", "posted")
-AT_ANSWERS = {
-    "create": Call("POST", r"/\$batch$", r'{company}.*"vendorInvoiceNumber": ?"'),
-    "post": Call("POST", r"/\$batch$", r"{company}.*Microsoft\.NAV\.post"),
-    "response": Call("POST", "{document}/transferResponses$", ledger=False),
-}
 AT_RANDOM = 2
 EACH = 12
 
 
-async def test_stopped_workers_come_back_after_the_take_over_and_do_no_harm(open_world: Opened) -> None:
-    world = await open_world(len(AT_CHECKPOINTS) + len(AT_ANSWERS) + AT_RANDOM)
-    world.sandbox.widen()
+async def test_stopped_workers_come_back_after_the_take_over_and_do_no_harm(open_world: Opened, way: Way) -> None:
+    steps = [step for step in AT_CHECKPOINTS if step in way.steps]
+    world = await open_world(len(steps) + len(way.answers) + AT_RANDOM)
+    world.widen()
     offered = {code: world.offer(code, EACH) for code in world.companies}
-    traps = set_traps(world, offered)
+    traps = set_traps(world, steps, offered)
     zombies = world.workers(len(world.companies), concurrency=1, pool_size=1)
     world.ask_for_runs("invoices")
     stop_all(world, zombies, traps)
@@ -110,7 +109,7 @@ class Answer:
     def __init__(self, world: World, trap: Call) -> None:
         self._sandbox = world.sandbox
         self._trap = trap
-        trap.put(world.sandbox, "hold_after")
+        world.put(trap, "hold_after")
 
     def reached(self) -> bool:
         return any(
@@ -125,16 +124,16 @@ class Answer:
 Trap = Checkpoint | Answer | Moment
 
 
-def set_traps(world: World, offered: dict[str, list[Fields]]) -> dict[str, Trap]:
+def set_traps(world: World, steps: Sequence[str], offered: dict[str, list[Fields]]) -> dict[str, Trap]:
     """For each company where its worker is stopped."""
     traps: dict[str, Trap] = {}
     codes = iter(world.companies)
-    for step in AT_CHECKPOINTS:
+    for step in steps:
         code = next(codes)
         traps[code] = Checkpoint(world, step, connection=f"c{code}")
-    for call in AT_ANSWERS.values():
+    for call in world.way.answers.values():
         code = next(codes)
-        names = {"{company}": company_id(code), "{document}": offered[code][0]["invoiceId"]}
+        names = {"{code}": code, "{company}": company_id(code), "{document}": offered[code][0]["invoiceId"]}
         path, asks = call.path, call.asks
         for name, value in names.items():
             path, asks = path.replace(name, value), asks.replace(name, value)

@@ -6,9 +6,10 @@ import os
 import signal
 
 import pytest
-from crash_world import Call, Child, Opened, World, call, check_imported, until
+from crash_world import Child, Opened, World, check_imported
 
 from ml_connector.store.embedded import start_embedded
+from simulation.systems import call, until
 
 pytestmark = pytest.mark.xdist_group("scale")
 
@@ -24,7 +25,7 @@ def assert_ends_soon(child: Child) -> None:
 
 async def test_a_worker_told_to_end_in_mid_work_leaves_all_to_the_next(open_world: Opened) -> None:
     world = await open_world(CONNECTIONS)
-    world.sandbox.widen()
+    world.widen()
     offered = {code: world.offer(code, INVOICES) for code in world.companies}
     (first,) = world.workers(1)
     world.ask_for_runs("invoices")
@@ -62,7 +63,7 @@ def test_a_worker_told_to_end_while_it_waits_for_an_import(world: World) -> None
 
 def test_a_worker_told_to_end_while_the_ledger_keeps_it_waiting(world: World) -> None:
     offered = world.offer(world.companies[0], 3)
-    Call("POST", r"/\$batch$", r"Microsoft\.NAV\.post").put(world.sandbox, "hold_after")
+    world.put(world.way.post, "hold_after")
     (first,) = world.workers(1)
     world.ask_for_runs("invoices")
     until(world.sandbox.held, "a posting is held")
@@ -78,7 +79,7 @@ def test_a_worker_told_to_end_while_the_ledger_keeps_it_waiting(world: World) ->
 
 async def test_the_database_ends_all_sessions_again_and_again(open_world: Opened) -> None:
     world = await open_world(CONNECTIONS)
-    world.sandbox.widen()
+    world.widen()
     offered = {code: world.offer(code, INVOICES) for code in world.companies}
     (worker,) = world.workers(1)
     world.ask_for_runs("invoices")
@@ -97,7 +98,7 @@ async def test_the_database_ends_all_sessions_again_and_again(open_world: Opened
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["in good order", "at once"])
 async def test_the_database_server_is_restarted(open_world_of_its_own: Opened, how: int) -> None:
     world = await open_world_of_its_own(CONNECTIONS)
-    world.sandbox.widen()
+    world.widen()
     offered = {code: world.offer(code, INVOICES) for code in world.companies}
     (worker,) = world.workers(1)
     world.ask_for_runs("invoices")

@@ -1,0 +1,185 @@
+"""The way of an invoice, a payment and an import by ledger: its calls, its checkpoints, and what may go wrong on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from simulation.ledgers import BUSINESS_CENTRAL, SAP_BUSINESS_ONE, Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An outgoing call, told by its address and, where several share one, by what it asks."""
+
+    method: str
+    path: str
+    asks: str = ""
+    ledger: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the product goes about it with one ledger, and the names of what is tried."""
+
+    ledger: Ledger
+    module: str
+    """Where its connector takes its capabilities from."""
+    sign_in: Call
+    checks: Mapping[str, Call]
+    """What is read before the first write."""
+    find: Call
+    more_finds: Mapping[str, Call]
+    """What else is read on the look for a bill."""
+    writes: Mapping[str, Call]
+    """In their order; the last one posts."""
+    throwing_away: Mapping[str, Call]
+    """What becomes of a draft whose total differs; nothing where the total is foretold."""
+    others: Mapping[str, Call]
+    steps: Sequence[str]
+    """The checkpoints of an invoice."""
+    payment_reads: Mapping[str, Call]
+    read_vendors: Call
+    ceiling: tuple[Mapping[str, int], Mapping[str, int]] | None
+    """The simulated limits of one customer, and those of many at once."""
+    stray: Mapping[str, object] | None
+    """What the control page `duplicates` is told so that a late create makes no second bill; None where it
+    makes a draft."""
+    answers: Mapping[str, Call]
+    """Where one connection of many is stopped: {code}, {company} and {document} stand for its own."""
+
+    def __str__(self) -> str:
+        return self.ledger.system
+
+    @property
+    def invoice_calls(self) -> dict[str, Call]:
+        """Every call that an invoice costs, for both of which that post and those that do not."""
+        return {
+            "sign in to Basware": SIGN_IN_TO_BASWARE,
+            "list": Call("GET", "ProcessingStatus=WaitingForTransfer", ledger=False),
+            "redirect": Call("GET", "^/basware-sandbox/", ledger=False),
+            "recovery list": Call("GET", "ProcessingStatus=TransferInProgress", ledger=False),
+            "acknowledge": ACKNOWLEDGE,
+            "sign in to the ledger": self.sign_in,
+            **self.checks,
+            "find": self.find,
+            **self.more_finds,
+            **self.writes,
+            "transfer response": TRANSFER_RESPONSE,
+            **self.throwing_away,
+            "failure response": FAILURE_RESPONSE,
+            "look for files": Call("GET", "/accountingDocuments/[0-9a-f]{32}$", ledger=False),
+            **self.others,
+        }
+
+    @property
+    def invoice_writes(self) -> dict[str, Call]:
+        """Of them those that change something."""
+        return {
+            "sign in to Basware": SIGN_IN_TO_BASWARE,
+            "acknowledge": ACKNOWLEDGE,
+            "sign in to the ledger": self.sign_in,
+            **self.bill_writes,
+        }
+
+    @property
+    def bill_writes(self) -> dict[str, Call]:
+        """Of them those that a bill and its answer consist of."""
+        removed = {name: call for name, call in self.throwing_away.items() if call.method != "GET"}
+        answers = {"transfer response": TRANSFER_RESPONSE, "failure response": FAILURE_RESPONSE}
+        return {**self.writes, **answers, **removed}
+
+    @property
+    def create(self) -> Call:
+        """The first write."""
+        return next(iter(self.writes.values()))
+
+    @property
+    def post(self) -> Call:
+        """The write that makes a posted bill, which may be the first."""
+        return list(self.writes.values())[-1]
+
+
+SIGN_IN_TO_BASWARE = Call("POST", "/v1/tokens$", ledger=False)
+ACKNOWLEDGE = Call("POST", "/acknowledge$", ledger=False)
+TRANSFER_RESPONSE = Call("POST", "/transferResponses$", '"success": ?true', ledger=False)
+FAILURE_RESPONSE = Call("POST", "/transferResponses$", '"success": ?false', ledger=False)
+PAYMENT_RESPONSE = Call("POST", "/paymentResponses$", ledger=False)
+IMPORT_VENDORS = Call("POST", "/v1/vendors$", ledger=False)
+REQUEST_STATUS = Call("GET", "/requestStatus", ledger=False)
+
+BUSINESS_CENTRAL_WAY = Way(
+    ledger=BUSINESS_CENTRAL,
+    module="ml_connector.connectors.business_central.connector",
+    sign_in=Call("POST", "/oauth2/v2.0/token$"),
+    checks={
+        "check the period": Call("GET", "/generalLedgerSetup"),
+        "check vendors": Call("GET", "/vendors"),
+        "check accounts": Call("GET", "/accounts"),
+        "check dimensions": Call("GET", "/dimensions"),
+        "check taxes": Call("GET", "/taxGroups"),
+    },
+    find=Call("GET", r"/purchaseInvoices\?\$filter"),
+    more_finds={},
+    writes={
+        "create": Call("POST", r"/\$batch$", r'"vendorInvoiceNumber": ?"'),
+        "write dimensions": Call("POST", r"/\$batch$", r'^(?!.*"vendorInvoiceNumber": ?").*"valueCode"'),
+        "post": Call("POST", r"/\$batch$", r"Microsoft\.NAV\.post"),
+    },
+    throwing_away={
+        "read before discarding": Call("GET", r"/purchaseInvoices\("),
+        "discard": Call("DELETE", r"/purchaseInvoices\("),
+    },
+    others={},
+    steps=("received", "checked", "to create", "created", "compared", "posted", "discarded", "transferred", "returned",
+           "run"),
+    payment_reads={"read what is paid": Call("GET", "/purchaseInvoices")},
+    read_vendors=Call("GET", "/vendors"),
+    ceiling=({"concurrent": 5, "queue": 95}, {"concurrent": 200, "queue": 10_000}),
+    stray=None,
+    answers={
+        "create": Call("POST", r"/\$batch$", r'{company}.*"vendorInvoiceNumber": ?"'),
+        "post": Call("POST", r"/\$batch$", r"{company}.*Microsoft\.NAV\.post"),
+        "response": Call("POST", "{document}/transferResponses$", ledger=False),
+    },
+)  # fmt: skip
+SAP_BUSINESS_ONE_WAY = Way(
+    ledger=SAP_BUSINESS_ONE,
+    module="ml_connector.connectors.sap_business_one.connector",
+    sign_in=Call("POST", "/b1s/v2/Login$"),
+    checks={
+        "read the company": Call("GET", "/CompanyService_GetCompanyInfo"),
+        "read its settings": Call("GET", "/CompanyService_GetAdminInfo"),
+        "check vendors": Call("GET", "/BusinessPartners"),
+        "check accounts": Call("GET", "/ChartOfAccounts"),
+        "check dimensions": Call("GET", "/DistributionRules"),
+        "check taxes": Call("GET", "/VatGroups"),
+    },
+    find=Call("GET", r"/PurchaseInvoices\?"),
+    more_finds={"find what waits for an approval": Call("GET", r"/Drafts\?")},
+    writes={"create and post": Call("POST", "/PurchaseInvoices$")},
+    throwing_away={},
+    others={"log out": Call("POST", "/Logout$")},
+    steps=("received", "checked", "to create", "posted", "transferred", "returned", "run"),
+    payment_reads={
+        "read what is paid": Call("GET", r"/PurchaseInvoices\?"),
+        "read credit notes": Call("GET", r"/PurchaseCreditNotes\?"),
+        "read payments": Call("GET", "/VendorPayments"),
+    },
+    read_vendors=Call("GET", "/BusinessPartners"),
+    ceiling=None,
+    stray={"mode": "partner"},
+    answers={
+        "create and post": Call("POST", "/PurchaseInvoices$", r'"NumAtCard": ?"L{code}-'),
+        "response": Call("POST", "{document}/transferResponses$", ledger=False),
+    },
+)
+WAYS = (BUSINESS_CENTRAL_WAY, SAP_BUSINESS_ONE_WAY)
+
+
+def each(names: Callable[[Way], Iterable[str]]) -> pytest.MarkDecorator:
+    """Parametrizes `way` and `name` with what each ledger has of it."""
+    cases = [pytest.param(way, name, id=f"{way}, {name}") for way in WAYS for name in names(way)]
+    return pytest.mark.parametrize(("way", "name"), cases, indirect=["way"])
