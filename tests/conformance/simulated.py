@@ -38,6 +38,10 @@ class Simulated:
         """True for the call at which a session begins or ends."""
         raise NotImplementedError
 
+    def writes(self, method: str, path: str) -> bool:
+        """True for a call that changes something."""
+        return method != "GET" and not self.signs_in(path)
+
     async def calls(self) -> Sequence[Call]:
         return [
             Call(
@@ -45,7 +49,7 @@ class Simulated:
                 path=call["path"],
                 status=call["status"],
                 is_sign_in=self.signs_in(call["path"]),
-                writes=call["method"] != "GET" and not self.signs_in(call["path"]),
+                writes=self.writes(call["method"], call["path"]),
             )
             for call in (await self.show("calls"))["calls"]
         ]

@@ -11,6 +11,9 @@ from conformance.approving import Approving
 from conformance.bench import Act, Harm, PingFailure, Site, Write
 from conformance.ledger import LedgerConformance
 from conformance.sap_business_one import SapBusinessOneBench, bench_of
+from conformance.settling import settlements_of
+from conformance.stage import bill_of, calls_of, posted_of
+from ml_connector.connectors.base import Ledger
 from ml_connector.records.reason import Reason
 
 
@@ -72,13 +75,27 @@ class TestSapBusinessOne(LedgerConformance, Approving):
 
 
 class TestAnOlderInstallation(TestSapBusinessOne):
-    """The same on OData 3, as a build of 2021 speaks it, with pages of 20, segmented accounts and branches."""
+    """The same on OData 3, as a build of 2021 speaks it, with accounts in segments and branches."""
 
     @pytest.fixture
     async def bench(self) -> AsyncIterator[SapBusinessOneBench]:
         async with bench_of(base_url="{base}/b1s/v1", branch="2") as made:
             await made.hook("profile", profile=2021)
-            await made.hook("habits", rooted_links=True, text_errors_on_v1=True, loses_prefer=True)
+            await made.hook("habits", rooted_links=True, text_errors_on_v1=True)
             await made.hook("segments", enabled=True)
             await made.hook("branches", enabled=True)
             yield made
+
+    async def test_with_nothing_changed_payments_cost_two_calls_at_most(
+        self, bench: SapBusinessOneBench, ledger: Ledger
+    ) -> None:
+        # No document tells here what is paid of it (SAP dossier 9): its payments are read, and told of again.
+        posted = await posted_of(ledger, bill_of(bench, "PAY-1"))
+        await bench.pay(posted.id, day=bench.facts.open_day)
+        first, mark = await settlements_of(ledger, {posted.id: posted.number})
+        for seconds in (0, 600):
+            await bench.pass_time(seconds)
+            await bench.forget_calls()
+            told, mark = await settlements_of(ledger, {posted.id: posted.number}, since=mark)
+            assert told == first
+            assert len(await calls_of(bench)) <= 3
