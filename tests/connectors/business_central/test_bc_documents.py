@@ -18,7 +18,6 @@ from ml_connector.connectors.business_central.documents import (
     INVOICES,
     SORTS,
     common_dimensions,
-    cut,
     dimension_changes,
     document_body,
     file_name,
@@ -27,9 +26,9 @@ from ml_connector.connectors.business_central.documents import (
     ledger_bill_of,
     spellings,
     status_of,
-    units,
     wanted_dimensions,
 )
+from ml_connector.connectors.texts import cut, units
 from ml_connector.records.invoice import BillStatus, DocumentKind
 
 FIELDS: Final[dict[str, dict[str, list[Any]]]] = json.loads(

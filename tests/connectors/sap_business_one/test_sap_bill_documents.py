@@ -24,7 +24,6 @@ from ml_connector.connectors.sap_business_one.documents import (
     BillId,
     Plan,
     amount_of,
-    cut,
     day_of,
     document_body,
     draft_status_of,
@@ -35,10 +34,10 @@ from ml_connector.connectors.sap_business_one.documents import (
     pending_bill_of,
     sort_of_draft,
     unit_price,
-    units,
 )
 from ml_connector.connectors.sap_business_one.matching import ORDER_FIELDS, RECEIPT_FIELDS
 from ml_connector.connectors.sap_business_one.settlements import PAYMENT_FIELDS
+from ml_connector.connectors.texts import cut, units
 from ml_connector.records.invoice import Bill, BillStatus, DocumentKind
 from ml_connector.records.money import add_up, json_number
 

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from ml_connector.connectors.business_central.books import Books, LedgerSetup, VendorFacts
-from ml_connector.connectors.business_central.documents import code, units, wanted_dimensions
+from ml_connector.connectors.business_central.documents import (
+    wanted_dimensions,
+)
 from ml_connector.connectors.business_central.manifest import NUMBER_LENGTH
+from ml_connector.connectors.texts import code, units
 from ml_connector.records.invoice import Bill, BillLine
 from ml_connector.records.reason import Finding, Reason
 

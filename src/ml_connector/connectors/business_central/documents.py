@@ -16,6 +16,7 @@ from ml_connector.connectors.business_central.manifest import (
 )
 from ml_connector.connectors.business_central.mapping import decimal_of
 from ml_connector.connectors.odata import decode_enum
+from ml_connector.connectors.texts import code, cut, units
 from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind, LedgerBill
 
 Row = Mapping[str, Any]
@@ -78,7 +79,6 @@ _STATUSES: Final[Mapping[str, BillStatus]] = {
     "Canceled": BillStatus.CANCELLED,
     "Corrective": BillStatus.PAID,
 }
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _NOT_IN_FILE_NAMES: Final = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 
 
@@ -131,19 +131,6 @@ def order_note(line: BillLine) -> str:
     return cut(f"Order {line.order_number}{place}", DESCRIPTION2_LENGTH)
 
 
-def cut(text: str, length: int) -> str:
-    """`text` on one line and at most `length` UTF-16 units long, which is how the server counts."""
-    flat = _CONTROL.sub(" ", text).strip()
-    if units(flat) <= length:
-        return flat
-    return flat.encode("utf-16-le")[: length * 2].decode("utf-16-le", errors="ignore").rstrip()
-
-
-def units(text: str) -> int:
-    """The length of a text as the server counts it: in UTF-16 units."""
-    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
-
-
 def file_name(name: str) -> str:
     """A name the server takes as it stands: a bad one would be stored as filename.txt (BC dossier 11)."""
     clean = _NOT_IN_FILE_NAMES.sub("_", name).strip(" .") or "attachment"
@@ -154,11 +141,6 @@ def file_name(name: str) -> str:
 
 
 # ------------------------------------------------------------------ codes
-
-
-def code(text: str) -> str:
-    """A code as it is compared: the server trims codes and stores them in capitals (BC dossier 3)."""
-    return text.strip().upper()
 
 
 def spellings(number: str) -> tuple[str, ...]:

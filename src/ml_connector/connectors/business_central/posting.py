@@ -12,7 +12,6 @@ from ml_connector.connectors.business_central.documents import (
     SORTS,
     DimensionChange,
     Sort,
-    code,
     common_dimensions,
     dimension_changes,
     document_body,
@@ -21,13 +20,13 @@ from ml_connector.connectors.business_central.documents import (
     ledger_bill_of,
     spellings,
     status_of,
-    units,
     wanted_dimensions,
 )
 from ml_connector.connectors.business_central.errors import DIMENSION_EXISTS, unexpected
 from ml_connector.connectors.business_central.manifest import FILTER_LENGTH, NAME, NUMBER_LENGTH
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.odata import address, any_of, chunks_of_filter, literal
+from ml_connector.connectors.texts import code, units
 from ml_connector.records.invoice import Bill, BillStatus, DocumentKind, LedgerBill
 from ml_connector.records.reason import Finding, Reason
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 from ml_connector.connectors.base import Page
 from ml_connector.connectors.business_central.books import Books, read_dimensions
 from ml_connector.connectors.business_central.client import BusinessCentralClient
-from ml_connector.connectors.business_central.documents import code
 from ml_connector.connectors.business_central.errors import unexpected
 from ml_connector.connectors.business_central.manifest import LIMITS, MAX_PAGE, NAME, ORDERS_PER_PAGE
 from ml_connector.connectors.business_central.mapping import (
@@ -27,6 +26,7 @@ from ml_connector.connectors.business_central.mapping import (
     tax_code_of,
     vendor_of,
 )
+from ml_connector.connectors.texts import code
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import MasterRecord
 

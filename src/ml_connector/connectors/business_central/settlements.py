@@ -21,7 +21,6 @@ from ml_connector.connectors.business_central.documents import (
     CREDIT_MEMOS,
     INVOICES,
     Sort,
-    code,
     status_of,
 )
 from ml_connector.connectors.business_central.errors import unexpected
@@ -35,6 +34,7 @@ from ml_connector.connectors.business_central.mapping import (
 )
 from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.odata import decode_enum
+from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import BillStatus, Settlement
 
 Row = dict[str, Any]

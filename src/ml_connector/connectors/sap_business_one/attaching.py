@@ -9,9 +9,12 @@ from typing import Any, Final
 
 from ml_connector.connectors.errors import OutcomeUnknown, Refused
 from ml_connector.connectors.sap_business_one.client import ServiceLayer, keyed
-from ml_connector.connectors.sap_business_one.documents import BillId, cut, units
+from ml_connector.connectors.sap_business_one.documents import (
+    BillId,
+)
 from ml_connector.connectors.sap_business_one.errors import unexpected
 from ml_connector.connectors.sap_business_one.manifest import FILE_SIZE, NAME
+from ml_connector.connectors.texts import cut, units
 from ml_connector.records.reason import Finding, Reason
 
 Row = Mapping[str, Any]

@@ -7,16 +7,18 @@ among it: the Service Layer does not tell them, its refusal does (SAP dossier 7.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 from ml_connector.connectors.odata import any_of
+from ml_connector.connectors.remembered import Many, Remembered
 from ml_connector.connectors.sap_business_one.client import ANY_CASE, ServiceLayer
-from ml_connector.connectors.sap_business_one.documents import code, decimal_of
+from ml_connector.connectors.sap_business_one.documents import (
+    decimal_of,
+)
 from ml_connector.connectors.sap_business_one.errors import unexpected
 from ml_connector.connectors.sap_business_one.manifest import OR_TERMS
 from ml_connector.connectors.sap_business_one.mapping import (
@@ -34,6 +36,7 @@ from ml_connector.connectors.sap_business_one.mapping import (
     text,
     visible_number,
 )
+from ml_connector.connectors.texts import code
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -41,59 +44,6 @@ Row = Mapping[str, Any]
 VENDOR_AGE: Final = 60.0
 """Seconds a vendor is remembered: a block must be noticed soon."""
 SNAPSHOT_AGE: Final = 300.0
-
-
-class Remembered(Generic[T]):
-    """One thing read on demand, once for all who wait, and kept for a while."""
-
-    def __init__(self, load: Callable[[], Awaitable[T]], *, age: float = SNAPSHOT_AGE) -> None:
-        self._load = load
-        self._age = age
-        self._lock = asyncio.Lock()
-        self._value: T | None = None
-        self._at = float("-inf")
-
-    async def get(self, *, not_before: float | None = None) -> T:
-        """The value, read anew where it is too old, or from before `not_before` (monotonic seconds)."""
-        async with self._lock:
-            limit = time.monotonic() - self._age if not_before is None else not_before
-            if self._value is None or self._at < limit:
-                asked_at = time.monotonic()
-                self._value = await self._load()
-                self._at = asked_at
-            return self._value
-
-
-class Many(Generic[T]):
-    """Things read by key; keys asked for while a read is under way share the next one.
-
-    A key that was looked for and not found is remembered as None.
-    """
-
-    def __init__(self, load: Callable[[frozenset[str]], Awaitable[Mapping[str, T]]], *, age: float) -> None:
-        self._load = load
-        self._age = age
-        self._lock = asyncio.Lock()
-        self._wanted: set[str] = set()
-        self._known: dict[str, tuple[float, T | None]] = {}
-
-    async def get(self, keys: Iterable[str]) -> dict[str, T | None]:
-        """What is known of `keys`, reading what is missing or too old."""
-        asked = set(keys)
-        self._wanted |= {key for key in asked if not self._is_fresh(key)}
-        async with self._lock:
-            missing = frozenset(key for key in self._wanted | asked if not self._is_fresh(key))
-            self._wanted.clear()
-            if missing:
-                asked_at = time.monotonic()
-                found = await self._load(missing)
-                self._known = {key: kept for key, kept in self._known.items() if key in asked or self._is_fresh(key)}
-                self._known |= {key: (asked_at, found.get(key)) for key in missing}
-            return {key: self._known[key][1] for key in asked}
-
-    def _is_fresh(self, key: str) -> bool:
-        kept = self._known.get(key)
-        return kept is not None and time.monotonic() - kept[0] < self._age
 
 
 # ------------------------------------------------------------------ what is known

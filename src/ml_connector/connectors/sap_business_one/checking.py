@@ -23,14 +23,13 @@ from ml_connector.connectors.sap_business_one.books import (
 )
 from ml_connector.connectors.sap_business_one.documents import (
     DIMENSIONS,
-    code,
     foretold_total,
     same_currency,
-    units,
     wanted_dimensions,
 )
 from ml_connector.connectors.sap_business_one.manifest import NUMBER_LENGTH
 from ml_connector.connectors.sap_business_one.matching import Papers, is_matched, plan_of
+from ml_connector.connectors.texts import code, units
 from ml_connector.records.invoice import Bill, BillLine
 from ml_connector.records.money import round_amount
 from ml_connector.records.reason import Finding, Reason

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +16,7 @@ from ml_connector.connectors.sap_business_one.manifest import (
     INVOICE,
     MEMO_LENGTH,
 )
+from ml_connector.connectors.texts import code, cut
 from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind, LedgerBill
 from ml_connector.records.money import add_up, round_amount
 
@@ -27,7 +27,6 @@ DIMENSIONS: Final[Mapping[str, str]] = {
     "PROJECT": "ProjectCode",
 }  # fmt: skip
 """A dimension's name in our settings, to the line's property. 1 to 5 take distribution rules (SAP dossier 6.4)."""
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _CENT: Final = Decimal("0.01")
 
 
@@ -237,24 +236,6 @@ def order_note(line: BillLine) -> str:
 
 
 # ------------------------------------------------------------------ texts and codes
-
-
-def cut(text: str, length: int) -> str:
-    """`text` on one line and at most `length` UTF-16 units long, which is how both databases count."""
-    flat = _CONTROL.sub(" ", text).strip()
-    if units(flat) <= length:
-        return flat
-    return flat.encode("utf-16-le")[: length * 2].decode("utf-16-le", errors="ignore").rstrip()
-
-
-def units(text: str) -> int:
-    """The length of a text in UTF-16 units."""
-    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
-
-
-def code(text: str) -> str:
-    """A code as it is compared: without blanks around it, in capitals."""
-    return text.strip().upper()
 
 
 def same_currency(one: str, other: str) -> bool:

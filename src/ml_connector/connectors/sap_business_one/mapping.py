@@ -7,7 +7,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from ml_connector.connectors.sap_business_one.documents import DIMENSIONS, code, day_of, decimal_of
+from ml_connector.connectors.sap_business_one.documents import (
+    DIMENSIONS,
+    day_of,
+    decimal_of,
+)
+from ml_connector.connectors.texts import code
 from ml_connector.records.master_data import (
     Account,
     Address,

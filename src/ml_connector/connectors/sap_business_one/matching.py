@@ -20,12 +20,12 @@ from ml_connector.connectors.sap_business_one.client import ServiceLayer
 from ml_connector.connectors.sap_business_one.documents import (
     Base,
     Plan,
-    code,
     decimal_of,
     rounded,
     same_currency,
 )
 from ml_connector.connectors.sap_business_one.manifest import DOCUMENTS_PER_PAGE, OR_TERMS, ORDER, RECEIPT
+from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import Bill, BillLine, DocumentKind
 from ml_connector.records.reason import Finding, Reason
 

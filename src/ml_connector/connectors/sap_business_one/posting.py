@@ -29,7 +29,6 @@ from ml_connector.connectors.sap_business_one.documents import (
     BillId,
     Sort,
     Wording,
-    code,
     document_body,
     draft_status_of,
     is_mirror,
@@ -37,11 +36,11 @@ from ml_connector.connectors.sap_business_one.documents import (
     ledger_bill_of,
     pending_bill_of,
     sort_of_draft,
-    units,
 )
 from ml_connector.connectors.sap_business_one.errors import NOT_FOUND, unexpected
 from ml_connector.connectors.sap_business_one.manifest import NAME, NUMBER_LENGTH, OR_TERMS
 from ml_connector.connectors.sap_business_one.matching import Papers, plan_of, read_papers, wanted_orders
+from ml_connector.connectors.texts import code, units
 from ml_connector.records.invoice import Bill, BillStatus, LedgerBill
 from ml_connector.records.reason import Finding, Reason
 

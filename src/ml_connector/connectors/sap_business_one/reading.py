@@ -12,7 +12,9 @@ from typing import Any, Final
 from ml_connector.connectors.base import Page
 from ml_connector.connectors.odata import any_of
 from ml_connector.connectors.sap_business_one.client import ServiceLayer
-from ml_connector.connectors.sap_business_one.documents import code, day_of
+from ml_connector.connectors.sap_business_one.documents import (
+    day_of,
+)
 from ml_connector.connectors.sap_business_one.errors import unexpected
 from ml_connector.connectors.sap_business_one.manifest import DOCUMENTS_PER_PAGE, NAME, OR_TERMS
 from ml_connector.connectors.sap_business_one.mapping import (
@@ -54,6 +56,7 @@ from ml_connector.connectors.sap_business_one.orders import (
     received_of,
     vendors_of,
 )
+from ml_connector.connectors.texts import code
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import DimensionValue, MasterRecord
 
