@@ -1,0 +1,3 @@
+"""Acumatica as a ledger."""
+
+from __future__ import annotations
