@@ -44,7 +44,7 @@ class InstanceHttp(HttpClient):
 
     async def _signed_in(
         self, method: str, url: str, *, params: Mapping[str, str] | None, headers: Mapping[str, str] | None,
-        seconds: float, authorized: bool, follow: bool, content: bytes | None = None,
+        seconds: float, authorized: bool, follow: bool, content: bytes | None = None, replays: bool = True,
     ) -> Reply:  # fmt: skip
         reply = await super()._signed_in(
             method, url, params=params, headers=headers, seconds=seconds, authorized=authorized, follow=follow,
