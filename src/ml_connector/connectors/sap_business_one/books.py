@@ -132,17 +132,17 @@ class Books:
     def __init__(self, client: ServiceLayer, *, tax_field: str = "") -> None:
         self._client = client
         self._tax_field = tax_field
-        self.company = Remembered(self._load_company)
+        self.company = Remembered(self._load_company, age=SNAPSHOT_AGE)
         self.vendors = Many(self._load_vendors, age=VENDOR_AGE)
         """By CardCode, as it was asked for."""
-        self.accounts = Remembered(self._load_accounts)
+        self.accounts = Remembered(self._load_accounts, age=SNAPSHOT_AGE)
         """By visible number in capitals."""
-        self.rules = Remembered(self._load_rules)
+        self.rules = Remembered(self._load_rules, age=SNAPSHOT_AGE)
         """Distribution rules by dimension, 1 to 5, and code."""
-        self.projects = Remembered(self._load_projects)
-        self.tax_codes = Remembered(self._load_tax_codes)
-        self.currencies = Remembered(self._load_currencies)
-        self.branches = Remembered(self._load_branches)
+        self.projects = Remembered(self._load_projects, age=SNAPSHOT_AGE)
+        self.tax_codes = Remembered(self._load_tax_codes, age=SNAPSHOT_AGE)
+        self.currencies = Remembered(self._load_currencies, age=SNAPSHOT_AGE)
+        self.branches = Remembered(self._load_branches, age=SNAPSHOT_AGE)
         """BPLIDs of the branches that are in use."""
 
     async def _load_company(self) -> Company:
