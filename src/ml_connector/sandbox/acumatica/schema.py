@@ -164,3 +164,22 @@ ENTITIES: dict[str, Entity] = {name: _entity(name, described) for name, describe
 DOCUMENTS = frozenset({"Bill", "Check", "PurchaseOrder", "PurchaseReceipt", "JournalTransaction"})
 INQUIRIES = frozenset({"CompaniesStructure"})
 """Read by PUT only (Acumatica dossier 4.5)."""
+
+CUSTOM: dict[str, dict[str, str]] = {
+    "Bill": {
+        "CurrentDocument.TaxZoneID": "String",
+        "Document.CuryDiscTot": "Decimal",
+        "Details/Transactions.TaxID": "String",
+        "TaxDetails/Taxes.CuryExpenseAmt": "Decimal",
+    },
+    "Vendor": {"DefLocation.VExpenseSubID": "String", "DefLocation.VExpenseAcctID": "String"},
+}
+"""Elements of forms that the contract lacks: entity, then [Details/]View.Field, to its type (Acumatica dossier 5)."""
+
+
+def custom_kind(entity: str, element: str) -> str | None:
+    """The type of a form's element, None where the form does not expose it; user-defined fields are text."""
+    known = CUSTOM.get(entity, {}).get(element)
+    if known is not None or entity != "Bill":
+        return known
+    return "String" if element.startswith("Document.Attribute") else None
