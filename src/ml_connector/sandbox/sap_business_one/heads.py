@@ -77,7 +77,9 @@ def draw_document(books: Books, kind: DocumentKind, body: Row, *, draft: bool = 
     table, rows = ("ODRF", "DRF1") if draft else (kind.table, kind.rows)
     given = {name: value for name, value in body.items() if name in HEAD_INPUTS and value is not None}
     vendor = _vendor(books, table, given.get("CardCode"), given.get("DocDate") or books.today())
-    row: Row = {"DocType": "dDocument_Items", "DocObjectCode": kind.object_code, **_from_vendor(vendor), **given}
+    # Released for what comes after, unless the request says otherwise (domain knowledge).
+    usual: Row = {"DocType": "dDocument_Items", "DocObjectCode": kind.object_code, "Confirmed": "tYES"}
+    row: Row = {**usual, **_from_vendor(vendor), **given}
     _check_branch(books, table, row)
     _take_dates(books, table, row)
     _check_series(kind, row)
