@@ -1,0 +1,282 @@
+"""Bills: our records as Acumatica's bills and debit adjustments, and back. Pure functions (dossier 9.1, 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+
+from ml_connector.connectors.acumatica.errors import set_up, unexpected
+from ml_connector.connectors.acumatica.subaccounts import DimensionKind, dimension_of
+from ml_connector.connectors.acumatica.values import Row, amount, number, parts, text
+from ml_connector.connectors.texts import code, cut
+from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind, LedgerBill
+
+DESCRIPTION_LENGTH: Final = 256
+"""UTF-16 units of a document's and of a line's text. UNCONFIRMED: the dossier names no length."""
+NEW: Final = "<NEW>"
+"""The number of a document that was not saved (Acumatica dossier 8.1)."""
+ON_HOLD: Final = "On Hold"
+
+HEADER: Final = (
+    "Type", "ReferenceNbr", "Status", "Vendor", "VendorRef", "CurrencyID", "Amount", "TaxTotal", "Balance",
+)  # fmt: skip
+"""What is read of a bill; its id comes along."""
+LINES: Final = ("Details/Account", "Details/Amount", "Details/TransactionDescription")
+"""What is read of its lines. `Description` is the account's name, not the line's text (Acumatica dossier 9.1.1)."""
+
+_PRICE: Final = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One of the two kinds of document: what it is called in the places that name it."""
+
+    kind: DocumentKind
+    type: str
+    """The label of `Type`, which is what answers carry (Acumatica dossier 3.2)."""
+    word: str
+
+
+BILLS: Final = Sort(DocumentKind.INVOICE, "Bill", "bill")
+ADJUSTMENTS: Final = Sort(DocumentKind.CREDIT_NOTE, "Debit Adj.", "debit adjustment")
+SORTS: Final[Mapping[DocumentKind, Sort]] = {sort.kind: sort for sort in (BILLS, ADJUSTMENTS)}
+_BY_TYPE: Final[Mapping[str, Sort]] = {sort.type: sort for sort in (BILLS, ADJUSTMENTS)}
+
+_STATUSES: Final[Mapping[str, BillStatus]] = {
+    "On Hold": BillStatus.DRAFT,
+    "Balanced": BillStatus.DRAFT,
+    # Both may be released (Acumatica dossier 10.1); what is scheduled never was.
+    "Under Reclassification": BillStatus.DRAFT,
+    "Pre-Released": BillStatus.DRAFT,
+    "Scheduled": BillStatus.DRAFT,
+    "Pending Approval": BillStatus.PENDING,
+    "Rejected": BillStatus.CANCELLED,
+    "Voided": BillStatus.CANCELLED,
+    "Open": BillStatus.POSTED,
+    "Reserved": BillStatus.POSTED,
+    "Closed": BillStatus.PAID,
+}
+"""Acumatica dossier 3.2, 10.1."""
+IN_THE_BOOKS: Final = frozenset({BillStatus.POSTED, BillStatus.PAID})
+
+
+# ------------------------------------------------------------------ what is written
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The line of an order, or of a receipt of it, that a bill's line is taken from."""
+
+    order_type: str
+    order_number: str
+    order_line: int
+    receipt_number: str = ""
+    receipt_line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was looked up for the writing of one bill."""
+
+    period: str = ""
+    """`MMYYYY`; empty where the document's own date tells it."""
+    branch: str = ""
+    vendor: str = ""
+    """As the ledger spells it."""
+    subaccounts: Mapping[int, str] | None = None
+    """By the position of the line: the whole code. A line without takes what the form gives it."""
+    matches: Mapping[int, Match] | None = None
+    """By the position of the line."""
+
+
+def header_body(bill: Bill, plan: Plan) -> dict[str, Any]:
+    """The document without its lines, on hold: it is taken off hold when it is posted.
+
+    `Date` is the supplier's date and `PostPeriod` where it is posted. `Amount` is always said: where totals are
+    validated a bill leaves hold only with it (Acumatica dossier 10.1). Terms are left out, the due date is said.
+    """
+    body: dict[str, Any] = {
+        "Type": SORTS[bill.kind].type,
+        "Vendor": plan.vendor or bill.vendor.strip(),
+        "VendorRef": bill.number.strip(),
+        "Date": bill.invoice_date,
+        "CurrencyID": code(bill.currency),
+        "Amount": bill.gross,
+        "Hold": True,
+    }
+    if plan.period:
+        body["PostPeriod"] = plan.period
+    if plan.branch:
+        body["BranchID"] = plan.branch
+    if bill.due_date is not None:
+        body["DueDate"] = bill.due_date
+    if words := cut(bill.description, DESCRIPTION_LENGTH):
+        body["Description"] = words
+    return body
+
+
+def line_bodies(bill: Bill, plan: Plan) -> list[dict[str, Any]]:
+    """All lines, in the bill's order."""
+    return [_line_body(bill, position, plan) for position in range(len(bill.lines))]
+
+
+def _line_body(bill: Bill, position: int, plan: Plan) -> dict[str, Any]:
+    line = bill.lines[position]
+    body: dict[str, Any] = {"TransactionDescription": line_text(bill, line)}
+    if line.tax_code.strip():
+        body["TaxCategory"] = line.tax_code.strip()
+    match = plan.matches.get(position) if plan.matches else None
+    if match is not None:
+        return _matched(line, match) | body
+    coded: dict[str, Any] = {"Account": line.account.strip(), "ExtendedCost": line.net}
+    subaccount = plan.subaccounts.get(position) if plan.subaccounts else None
+    if subaccount:
+        coded["Subaccount"] = subaccount
+    return coded | project_of(line) | body
+
+
+def _matched(line: BillLine, match: Match) -> dict[str, Any]:
+    """Account, subaccount, project and item come from the order; quantity and price are the invoice's.
+
+    The price is said beside the sum: a quantity set after the sum would compute it anew.
+    """
+    assert line.quantity is not None
+    body: dict[str, Any] = {
+        "POOrderType": match.order_type, "POOrderNbr": match.order_number, "POLine": match.order_line,
+    }  # fmt: skip
+    if match.receipt_number:
+        body |= {
+            "POReceiptType": "Receipt", "POReceiptNbr": match.receipt_number, "POReceiptLine": match.receipt_line,
+        }  # fmt: skip
+    price = (line.net / line.quantity).quantize(_PRICE, rounding=ROUND_HALF_UP)
+    return body | {"Qty": line.quantity, "UnitCost": price, "ExtendedCost": line.net}
+
+
+def line_text(bill: Bill, line: BillLine) -> str:
+    """A line's text; the supplier's number where it has none."""
+    return cut(line.description, DESCRIPTION_LENGTH) or cut(bill.number, DESCRIPTION_LENGTH)
+
+
+# ------------------------------------------------------------------ dimensions
+
+
+def wanted_dimensions(line: BillLine) -> dict[str, str]:
+    """A line's dimensions by their names in the settings, empty values left out."""
+    return {name: value.strip() for name, value in line.dimensions.items() if value.strip()}
+
+
+def project_of(line: BillLine) -> dict[str, str]:
+    """Project and task of a line, as it carries them."""
+    found: dict[str, str] = {}
+    for name, value in wanted_dimensions(line).items():
+        kind = dimension.kind if (dimension := dimension_of(name)) is not None else None
+        if kind is DimensionKind.PROJECT:
+            found["Project"] = value
+        elif kind is DimensionKind.TASK:
+            found["ProjectTask"] = value
+    return found
+
+
+# ------------------------------------------------------------------ what is read
+
+
+def status_of(row: Row) -> BillStatus:
+    """Where a bill stands. Raises Refused (set-up) for a label of another language."""
+    told = text(row, "Status")
+    status = _STATUSES.get(told)
+    if status is None:
+        raise set_up(
+            f"the status of {text(row, 'ReferenceNbr')} reads {told!r}; the language of the connector's user has to be"
+            " English"
+        )
+    return status
+
+
+def sort_of(row: Row) -> Sort | None:
+    """The kind of document, None where it is none of ours: a prepayment, a credit adjustment."""
+    return _BY_TYPE.get(text(row, "Type"))
+
+
+def gross_of(row: Row) -> Decimal | None:
+    """What the bill comes to by the form's own sums.
+
+    Before it is released that is its balance: the amount may be what we said (Acumatica dossier 9.1, 10.1).
+    """
+    if status_of(row) in IN_THE_BOOKS:
+        return amount(row, "Amount")
+    balance = amount(row, "Balance")
+    return amount(row, "Amount") if balance is None else balance
+
+
+def ledger_bill_of(row: Row) -> LedgerBill:
+    """A document in the ledger; its lines are counted where they were read along."""
+    sort, bill_id = sort_of(row), text(row, "id")
+    if sort is None or not bill_id:
+        raise unexpected(f"the document {text(row, 'ReferenceNbr')} is of type {text(row, 'Type')!r}")
+    gross, tax = gross_of(row), amount(row, "TaxTotal")
+    return LedgerBill(
+        id=bill_id,
+        number=text(row, "ReferenceNbr"),
+        status=status_of(row),
+        kind=sort.kind,
+        vendor=text(row, "Vendor"),
+        vendor_number=text(row, "VendorRef"),
+        gross=gross,
+        net=None if gross is None or tax is None else gross - tax,
+        tax=tax,
+        currency=text(row, "CurrencyID"),
+        line_count=len(parts(row, "Details")) if isinstance(row.get("Details"), list) else None,
+    )
+
+
+def is_of(row: Row, bill: Bill) -> bool:
+    """True where a document carries the bill's vendor and number, in whatever case they are stored."""
+    return (code(text(row, "Vendor")), code(text(row, "VendorRef"))) == (code(bill.vendor), code(bill.number))
+
+
+def lines_there(bill: Bill, row: Row) -> int | None:
+    """How many of the bill's lines a draft has, where it has the first of them and no others; None where not.
+
+    Text and sum are compared; a draft that a crash left half written is gone on with after these.
+    """
+    there = parts(row, "Details")
+    if len(there) > len(bill.lines):
+        return None
+    for line, made in zip(bill.lines, there, strict=False):
+        if (line_text(bill, line), line.net) != (text(made, "TransactionDescription"), number(made, "Amount")):
+            return None
+    return len(there)
+
+
+# ------------------------------------------------------------------ what was stored
+
+
+def differences(bill: Bill, plan: Plan, row: Row) -> tuple[str, ...]:
+    """What a saved draft says otherwise than it was told, in words: a 200 is no proof (Acumatica dossier 3.1)."""
+    wanted = {name: _plain(value) for name, value in header_body(bill, plan).items() if name in _COMPARED}
+    found = {name: _as_told(row, name) for name in wanted}
+    return tuple(
+        f"{name} is {found[name] or 'empty'}, not {value}" for name, value in wanted.items() if found[name] != value
+    )
+
+
+_COMPARED: Final = frozenset({"Type", "Vendor", "VendorRef", "Date", "PostPeriod", "CurrencyID", "BranchID"})
+ECHOED: Final = ("Date", "DueDate", "PostPeriod", "BranchID")
+"""What is read of a draft only to compare it."""
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else code(str(value))
+
+
+def _as_told(row: Row, name: str) -> str:
+    told = text(row, name)
+    return told[:10] if name == "Date" else code(told)
+
+
+def first_of(rows: Sequence[Row], bill_id: str) -> Row | None:
+    """The row with that id, however its letters are cased."""
+    return next((row for row in rows if text(row, "id").lower() == bill_id.lower()), None)
