@@ -13,7 +13,7 @@ import structlog
 
 from bench.report import Report, write_readme
 
-NAMES: Final = ("transfer", "vendors", "unchanged", "webhooks", "idle", "start")
+NAMES: Final = ("transfer", "transfer-sap", "vendors", "unchanged", "webhooks", "idle", "start")
 
 
 def main() -> int:
@@ -36,7 +36,7 @@ def main() -> int:
 
 def measured(name: str) -> Report:
     """One measurement, in an event loop of its own."""
-    measure = importlib.import_module(f"bench.{name}").measure
+    measure = importlib.import_module(f"bench.{name.replace('-', '_')}").measure
     if sys.platform == "win32":
         return asyncio.run(measure())
     import uvloop

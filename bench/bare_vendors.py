@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from bench.bare import Bare
+from bench.bare_business_central import BareBusinessCentral
 from bench.stage import BASWARE
 
 PAGE: Final = 5_000
@@ -21,13 +22,13 @@ _FIELDS: Final = (
 )
 
 
-async def bring_vendors(loop: Bare, company: str) -> int:
+async def bring_vendors(loop: Bare[BareBusinessCentral], company: str) -> int:
     """Imports all vendors into a company of Basware and waits for the outcome of every batch; how many were taken."""
-    terms = {row["id"]: row["code"] for row in await loop.rows("paymentTerms", **{"$select": "id,code"})}
+    terms = {row["id"]: row["code"] for row in await loop.ledger.rows("paymentTerms", **{"$select": "id,code"})}
     slots = asyncio.Semaphore(POSTS)
     posts: set[asyncio.Task[str]] = set()
     requests: list[str] = []
-    async for rows in _pages(loop):
+    async for rows in _pages(loop.ledger):
         items = [_item(row, terms, company) for row in rows if row["blocked"] != "All"]
         for start in range(0, len(items), BATCH):
             while len(posts) >= POSTS:
@@ -39,21 +40,21 @@ async def bring_vendors(loop: Bare, company: str) -> int:
     return sum(await asyncio.gather(*(_outcome(loop, each, looks) for each in requests)))
 
 
-async def _pages(loop: Bare) -> AsyncGenerator[list[dict[str, Any]]]:
-    url: str | None = f"{loop.api}/{loop.company}/vendors?$select={quote(_FIELDS, safe=',')}"
+async def _pages(ledger: BareBusinessCentral) -> AsyncGenerator[list[dict[str, Any]]]:
+    url: str | None = f"{ledger.api}/{ledger.company}/vendors?$select={quote(_FIELDS, safe=',')}"
     while url is not None:
-        page = await loop.page(url, size=PAGE)
+        page = await ledger.page(url, size=PAGE)
         yield page["value"]
         url = page.get("@odata.nextLink")
 
 
-async def _send(loop: Bare, items: list[dict[str, Any]], slots: asyncio.Semaphore) -> str:
+async def _send(loop: Bare[Any], items: list[dict[str, Any]], slots: asyncio.Semaphore) -> str:
     async with slots:
         reply = await loop.post("/v1/vendors", items)
         return reply.headers["x-amzn-RequestId"]
 
 
-async def _outcome(loop: Bare, request: str, looks: asyncio.Semaphore) -> int:
+async def _outcome(loop: Bare[Any], request: str, looks: asyncio.Semaphore) -> int:
     address = loop.served.addresses[BASWARE]
     while True:
         async with looks, loop.basware.get(f"{address}/v1/requestStatus/{request}") as reply:

@@ -33,16 +33,28 @@ TENANT: Final = "11111111-2222-3333-4444-555555555555"
 CLIENT: Final = "22222222-3333-4444-5555-666666666666"
 BASWARE: Final = "basware"
 LEDGER: Final = "business-central"
+SAP: Final = "sap-business-one"
+_PORTS: Final = {BASWARE: 0, LEDGER: 20, SAP: 40}
 TAX_CODES: Final = {"T24": "VAT24", "T14": "VAT14", "T10": "VAT10", "T0": "VAT0"}
 DIMENSIONS: Final = {
     "costCenterCode": "DEPARTMENT", "projectCode": "PROJECT", "dimCode1": "AREA", "dimCode2": "CAMPAIGN",
 }  # fmt: skip
-SECRETS: Final = {"BS": "basware-secret", "BC": "bc-secret", "WT": "webhook-token-123456"}
+SAP_DIMENSIONS: Final = {"costCenterCode": "1", "projectCode": "Project", "dimCode1": "2", "dimCode2": "3"}
+LISTS: Final = {
+    "costCenterCode": "costCenters", "projectCode": "projects", "dimCode1": "ACC_LIST_1", "dimCode2": "ACC_LIST_2",
+}  # fmt: skip
+SAP_USER: Final = "basware"
+SECRETS: Final = {"BS": "basware-secret", "BC": "bc-secret", "B1": "sap-secret", "WT": "webhook-token-123456"}
 
 
 def company_id(code: str) -> str:
     """The id of a further company in the simulated ledger."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"bc-company-{code}"))
+
+
+def company_db(code: str) -> str:
+    """The database of a company in the simulated SAP Business One."""
+    return f"SBO_{code}"
 
 
 @dataclass(slots=True)
@@ -54,9 +66,7 @@ class Sandbox:
     addresses: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.addresses = {
-            BASWARE: f"http://127.0.0.1:{self.port}", LEDGER: f"http://127.0.0.1:{self.port + 20}",
-        }  # fmt: skip
+        self.addresses = {system: f"http://127.0.0.1:{self.port + offset}" for system, offset in _PORTS.items()}
 
     async def control(self, system: str, page: str, asked: Any = None, *, method: str | None = None) -> Any:
         """Uses a control page."""
@@ -65,24 +75,24 @@ class Sandbox:
             reply.raise_for_status()
             return await reply.json()
 
-    async def found(self, *codes: str, **sizes: int) -> None:
-        """Founds further companies in both systems."""
-        for system in (BASWARE, LEDGER):
+    async def found(self, *codes: str, ledger: str = LEDGER, **sizes: int) -> None:
+        """Founds further companies in Basware and in a ledger."""
+        for system in (BASWARE, ledger):
             await self.control(system, "companies", {"codes": codes, **sizes})
 
     async def calls(self) -> dict[str, list[dict[str, Any]]]:
-        """The calls that came to both since they were last forgotten."""
-        return {system: (await self.control(system, "calls"))["calls"] for system in (BASWARE, LEDGER)}
+        """The calls that came to each since they were last forgotten."""
+        return {system: (await self.control(system, "calls"))["calls"] for system in self.addresses}
 
     async def forget_calls(self) -> None:
         """Begins the log of calls anew."""
-        for system in (BASWARE, LEDGER):
+        for system in self.addresses:
             await self.control(system, "calls", method="DELETE")
 
 
 @asynccontextmanager
 async def sandbox(*, import_delay: float = 0.5) -> AsyncGenerator[Sandbox]:
-    """The sandbox, its company without invoices, in a child process."""
+    """The sandbox, its companies without invoices, in a child process."""
     port = _free_ports()
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "ml_connector.sandbox", "--empty", "--port-base", str(port),
@@ -139,7 +149,7 @@ async def notify(http: aiohttp.ClientSession, address: str, name: str, document:
 async def _answers(served: Sandbox) -> None:
     for _ in range(300):
         try:
-            for system in (BASWARE, LEDGER):
+            for system in served.addresses:
                 await served.control(system, "state")
         except aiohttp.ClientError:
             await asyncio.sleep(0.1)
@@ -149,9 +159,9 @@ async def _answers(served: Sandbox) -> None:
 
 
 def _free_ports() -> int:
-    for base in range(21_000 + os.getpid() % 500 * 20, 60_000, 40):
+    for base in range(21_000 + os.getpid() % 500 * 20, 60_000, 60):
         with suppress(OSError):
-            for offset in (0, 1, 20, 21):
+            for offset in (1, *_PORTS.values()):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", base + offset))
             return base
@@ -171,30 +181,42 @@ async def home() -> AsyncGenerator[Settings]:
         yield settings
 
 
-def connection(served: Sandbox, code: str, *, flows: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def connection(
+    served: Sandbox, code: str, *, ledger: str = LEDGER, flows: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """A connection of the configuration file. Basware's limit, an assumption, is set out of the way."""
-    ledger = served.addresses[LEDGER]
+    erp, dimensions = _ERPS[ledger]
     return {
         "company": code,
         "basware": {
             "base_url": served.addresses[BASWARE], "client_id": "acme", "client_secret": "${env:BS}",
             "webhook_token": "${env:WT}", "max_requests_per_second": 100_000,
         },
-        "erp": {
-            "system": LEDGER, "tenant_id": TENANT, "company_id": company_id(code), "client_id": CLIENT,
-            "client_secret": "${env:BC}", "base_url": ledger, "token_url": f"{ledger}/{TENANT}/oauth2/v2.0/token",
-        },
+        "erp": {"system": ledger, **erp(served.addresses[ledger], code)},
         "mapping": {
             "dimensions": [
-                {"basware": "costCenterCode", "list": "costCenters", "erp": "DEPARTMENT"},
-                {"basware": "projectCode", "list": "projects", "erp": "PROJECT"},
-                {"basware": "dimCode1", "list": "ACC_LIST_1", "erp": "AREA"},
-                {"basware": "dimCode2", "list": "ACC_LIST_2", "erp": "CAMPAIGN"},
+                {"basware": ours, "list": LISTS[ours], "erp": theirs} for ours, theirs in dimensions.items()
             ],
             "tax_codes": TAX_CODES,
         },
         **({"flows": flows} if flows else {}),
     }  # fmt: skip
+
+
+def _business_central(address: str, code: str) -> dict[str, str]:
+    return {
+        "tenant_id": TENANT, "company_id": company_id(code), "client_id": CLIENT, "client_secret": "${env:BC}",
+        "base_url": address, "token_url": f"{address}/{TENANT}/oauth2/v2.0/token",
+    }  # fmt: skip
+
+
+def _sap_business_one(address: str, code: str) -> dict[str, str]:
+    return {
+        "base_url": f"{address}/b1s/v2", "company_db": company_db(code), "username": SAP_USER, "password": "${env:B1}",
+    }  # fmt: skip
+
+
+_ERPS: Final = {LEDGER: (_business_central, DIMENSIONS), SAP: (_sap_business_one, SAP_DIMENSIONS)}
 
 
 async def configure(settings: Settings, connections: Mapping[str, Any]) -> None:

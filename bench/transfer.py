@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from bench.bare import bare
+from bench.bare import BareLedger, bare
+from bench.bare_business_central import business_central
 from bench.report import Report, spread
 from bench.stage import BASWARE, LEDGER, Sandbox, configure, connection, home, run_flows, sandbox
 from ml_connector.engine.process import Process
@@ -22,36 +26,62 @@ LATENCY: Final = 0.02
 """Seconds a call to the ledger takes in the slow rounds; the real one takes several times as long."""
 GOAL: Final = 0.6
 CALLS_GOAL: Final = 5.0
-_LIST: Final = re.compile(r"^/(v1/accountingDocuments\?|basware-sandbox/)")
+_NOT_COUNTED: Final = re.compile(r"^/(v1/accountingDocuments\?|basware-sandbox/)|/token|/b1s/v2/Log(in|out)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What tells one ledger from another here."""
+
+    system: str
+    name: str
+    title: str
+    open: Callable[[Sandbox, str], AbstractAsyncContextManager[BareLedger]]
+    slow_page: str
+    """The control page of its sandbox that makes calls take longer."""
+    slow: Mapping[str, float]
+    mapping: Mapping[str, Any]
+    """Additions to the connection's mapping."""
+
+
+BUSINESS_CENTRAL: Final = Ledger(
+    system=LEDGER, name="Business Central", title=f"Transfer of {INVOICES} invoices", open=business_central,
+    slow_page="limits", slow={"latency": LATENCY}, mapping={},
+)  # fmt: skip
 
 
 async def measure() -> Report:
+    """Into Business Central."""
+    return await measure_into(BUSINESS_CENTRAL)
+
+
+async def measure_into(ledger: Ledger) -> Report:
     """Alternately the product and the bare loop, each with companies of its own."""
     report = Report(
-        "Transfer of 500 invoices",
+        ledger.title,
         f"""{INVOICES} approved invoices of one to three lines wait in Basware; the time is from the order to begin
-        until the last one is posted in Business Central and Basware was told. The product: a `Process` working one
+        until the last one is posted in {ledger.name} and Basware was told. The product: a `Process` working one
         connection, every step in the database and the trail. {ROUNDS} rounds each, in turns, after one of each to
         warm up, against systems that answer as fast as they can; then {SLOW_ROUNDS} rounds with a ledger that takes
         {LATENCY * 1000:.0f} ms for every call.
-        Requests for tokens and pages of the list of waiting documents are not counted among the calls of
+        Requests for tokens or sessions and pages of the list of waiting documents are not counted among the calls of
         an invoice, the reads that check a whole batch are.""",
     )
     rates: dict[str, list[float]] = {"product": [], "bare": []}
     slow: dict[str, list[float]] = {"product": [], "bare": []}
     counted: dict[str, dict[str, float]] = {}
     async with sandbox() as served, home() as settings:
-        await _found(served, settings)
+        await _found(served, settings, ledger)
         process = await Process.open(settings)
         try:
             for turn in range(ROUNDS + 1 + SLOW_ROUNDS):
                 if turn == ROUNDS + 1:
-                    await served.control(LEDGER, "limits", {"latency": LATENCY})
+                    await served.control(ledger.system, ledger.slow_page, ledger.slow)
                 for who in ("product", "bare"):
                     await served.forget_calls()
                     code = f"{who[0].upper()}{turn}"
-                    seconds = await (_durable(process, code) if who == "product" else _plain(served, code))
-                    await _proven(served, code)
+                    seconds = await (_durable(process, code) if who == "product" else _plain(served, code, ledger))
+                    await _proven(served, code, ledger)
                     if turn > ROUNDS:
                         slow[who].append(INVOICES / seconds)
                     elif turn:
@@ -65,11 +95,13 @@ async def measure() -> Report:
     return report
 
 
-async def _found(served: Sandbox, settings: Settings) -> None:
+async def _found(served: Sandbox, settings: Settings, ledger: Ledger) -> None:
     codes = [f"{who}{turn}" for turn in range(ROUNDS + 1 + SLOW_ROUNDS) for who in "PB"]
-    await served.found(*codes, vendors=320, orders=0, invoices=INVOICES)
-    ours = {f"transfer-{code.lower()}": connection(served, code) for code in codes if code[0] == "P"}
-    await configure(settings, ours)
+    await served.found(*codes, ledger=ledger.system, vendors=320, orders=0, invoices=INVOICES)
+    ours = {code: connection(served, code, ledger=ledger.system) for code in codes if code[0] == "P"}
+    for each in ours.values():
+        each["mapping"] |= ledger.mapping
+    await configure(settings, {f"transfer-{code.lower()}": each for code, each in ours.items()})
 
 
 async def _durable(process: Process, code: str) -> float:
@@ -81,19 +113,19 @@ async def _durable(process: Process, code: str) -> float:
     return seconds
 
 
-async def _plain(served: Sandbox, code: str) -> float:
+async def _plain(served: Sandbox, code: str, ledger: Ledger) -> float:
     started = time.perf_counter()
-    async with bare(served, code) as loop:
+    async with bare(served, code, ledger.open) as loop:
         count = await loop.transfer()
     assert count == INVOICES, count
     return time.perf_counter() - started
 
 
-async def _proven(served: Sandbox, code: str) -> None:
+async def _proven(served: Sandbox, code: str, ledger: Ledger) -> None:
     """Both did the whole work: every bill is posted and every document answered."""
-    bills = (await served.control(LEDGER, f"bills?company={code}"))["bills"]
+    bills = (await served.control(ledger.system, f"bills?company={code}"))["bills"]
     assert len(bills) == INVOICES, len(bills)
-    assert all(bill["status"] == "Open" for bill in bills)
+    assert all(bill["status"].lower() == "open" for bill in bills)
     waiting = (await served.control(BASWARE, f"documents?company={code}"))["documents"]
     assert all(document["transferResponseCount"] == 1 for document in waiting)
 
@@ -102,14 +134,13 @@ def _per_invoice(calls: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
     kinds: Counter[str] = Counter()
     for system, made in calls.items():
         for call in made:
-            if "/token" in call["path"] or _LIST.match(call["path"]):
-                continue
-            kinds[f"{system} {call['method']} {_kind(call['path'])}"] += 1
+            if not _NOT_COUNTED.search(call["path"]):
+                kinds[f"{system} {call['method']} {_kind(call['path'])}"] += 1
     return {kind: count / INVOICES for kind, count in kinds.most_common()}
 
 
 def _kind(path: str) -> str:
-    return re.sub(r"\(.*?\)|[0-9a-f]{32}", "…", path.split("?", maxsplit=1)[0].rsplit("/v2.0/", 1)[-1])
+    return re.sub(r"\(.*?\)|[0-9a-f]{32}", "…", re.split("/v2.0/|/b1s/v2/", path.split("?", maxsplit=1)[0])[-1])
 
 
 def _tell(report: Report, rates: dict[str, list[float]], counted: dict[str, dict[str, float]]) -> None:

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any, Final
 
 from bench.bare import bare
+from bench.bare_business_central import business_central
 from bench.bare_vendors import bring_vendors
 from bench.child import run_child
 from bench.report import Report, spread
@@ -59,7 +60,7 @@ def _connection(served: Sandbox, code: str) -> dict[str, Any]:
 
 async def _plain(served: Sandbox, code: str, expected: int) -> float:
     started = time.perf_counter()
-    async with bare(served, CODE) as loop:
+    async with bare(served, CODE, business_central) as loop:
         taken = await bring_vendors(loop, code)
     assert taken == expected, (taken, expected)
     return time.perf_counter() - started

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any, Final
 
 from bench.bare import bare
+from bench.bare_business_central import business_central
 from bench.report import Report, percentile
 from bench.stage import BASWARE, Sandbox, configure, connection, home, notify, product, sandbox
 
@@ -33,7 +34,7 @@ async def measure() -> Report:
     async with sandbox() as served, home() as settings:
         await served.found(CODE, vendors=320, orders=0, invoices=0)
         await served.found(SOURCE, vendors=320, orders=0, invoices=NOTIFICATIONS)
-        async with bare(served, SOURCE) as loop:
+        async with bare(served, SOURCE, business_central) as loop:
             documents = [document async for page in loop.offered() for document in page]
         flows = dict.fromkeys(
             ("tax-codes", "accounts", "dimensions", "payment-terms", "vendors", "purchase-orders"), QUIET
