@@ -15,7 +15,11 @@ Row = Mapping[str, Any]
 
 VENDOR_FIELDS: Final = (
     "VendorID", "VendorName", "Status", "CurrencyID", "Terms", "TaxRegistrationID", "PaymentMethod",
-    "LastModifiedDateTime",
+    "LastModifiedDateTime", "MainContact/Email", "MainContact/Phone1",
+    *(f"MainContact/Address/{name}" for name in (
+        "AddressLine1", "AddressLine2", "City", "PostalCode", "State", "Country",
+    )),
+    *(f"PaymentInstructions/{name}" for name in ("PaymentInstructionsID", "Description", "PaymentMethod", "Value")),
 )  # fmt: skip
 VENDOR_PARTS: Final = ("MainContact", "MainContact/Address", "PaymentInstructions")
 ACCOUNT_FIELDS: Final = ("AccountCD", "Description", "Type", "Active", "AccountClass", "TaxCategory")

@@ -89,6 +89,15 @@ class Session:
         self.grants = 0
         """Sign-ins with the password, and not by a refresh token."""
 
+    @property
+    def tenant(self) -> str:
+        """The tenant that the client id chooses."""
+        return self._client_id.partition("@")[2]
+
+    def check_tenant(self) -> None:
+        """Raises Refused (address wrong) where the client id is of another tenant than the settings."""
+        self._address.check_tenant(self._client_id)
+
     async def headers(self) -> Mapping[str, str]:
         """The Authorization header of a token that is valid for a while yet. Raises Refused or Unavailable."""
         if not self._is_fresh():
@@ -132,7 +141,7 @@ class Session:
 
     async def _get(self) -> None:
         self._token = ""
-        self._address.check_tenant(self._client_id)
+        self.check_tenant()
         async with self._opened() as kept:
             answer = await self._refreshed(kept.value) if kept.value else None
             await self._take(answer or await self._granted_by_password(), kept)
@@ -159,7 +168,7 @@ class Session:
         known = _refused.get(self._digest())
         if known is not None and time.monotonic() - known[0] < REFUSAL_AGE:
             raise known[1]
-        self._address.check_tenant(self._client_id)
+        self.check_tenant()
         form = {"grant_type": "password", "username": self._username, "password": self._password, "scope": SCOPE}
         reply = await self._ask(form)
         self.grants += 1
