@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote
 
+import aiohttp
+
 from ml_connector.connectors.acumatica.address import Address
 from ml_connector.connectors.acumatica.contract import KEYS
 from ml_connector.connectors.acumatica.errors import (
@@ -41,6 +43,12 @@ _LEAST_PAGE: Final = 2
 
 class InstanceHttp(HttpClient):
     """The calls that a session signs in; answers that mean another thing than their status are given another."""
+
+    def _pool(self) -> aiohttp.ClientSession:
+        """Without cookies: the session hangs on the token, and one of an older token must not go along with it."""
+        pool = super()._pool()
+        pool.cookie_jar.clear()
+        return pool
 
     async def _signed_in(
         self, method: str, url: str, *, params: Mapping[str, str] | None, headers: Mapping[str, str] | None,

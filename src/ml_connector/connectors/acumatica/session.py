@@ -50,6 +50,18 @@ ADVICE: Final[Mapping[str, str]] = {
 NO_ADVICE: Final = "Check client_id, client_secret, username and password against Connected Applications (SM303010)."
 
 
+class IdentityHttp(HttpClient):
+    """Calls to the identity server: what it answers may echo what was sent, so it is told nowhere (dossier 2.2)."""
+
+    def unavailable(self, reply: Reply) -> Unavailable:
+        """The error for an answer that says: not now."""
+        if reply.status == 429 or parse_fault(reply.status, body_of(reply)).is_login_limit:
+            finding = Finding(Reason.RATE_LIMITED, NAME, f"{reply.status}: the licence has no API user free")
+        else:
+            finding = Finding(Reason.OUT_OF_ORDER, NAME, f"the identity server answered {reply.status}")
+        return Unavailable(system=NAME, findings=(finding,), status=reply.status)
+
+
 class InMemory:
     """Keeps a token in this object, where it can be kept nowhere else."""
 
@@ -80,7 +92,7 @@ class Session:
         self._keepsake = side.keepsake
         self._memory = InMemory()
         # No guard: a sign-in changes nothing, and reads need one too.
-        self._http = HttpClient(system=NAME, limits=_LIMITS, headers={"Accept": "application/json"})
+        self._http = IdentityHttp(system=NAME, limits=_LIMITS, headers={"Accept": "application/json"})
         self._lock = asyncio.Lock()
         self._token = ""
         self._renew_at = 0.0
@@ -186,9 +198,8 @@ class Session:
                 "POST", self._address.token_url, content=urlencode(body).encode(), authorized=False, idempotent=True,
                 headers={"Content-Type": "application/x-www-form-urlencoded"},
             )  # fmt: skip
-        if parse_fault(reply.status, body_of(reply)).is_login_limit and not reply.ok:
-            finding = Finding(Reason.RATE_LIMITED, NAME, "the licence has no API user free")
-            raise Unavailable(system=NAME, findings=(finding,), status=reply.status)
+        if not reply.ok and parse_fault(reply.status, body_of(reply)).is_login_limit:
+            raise self._http.unavailable(reply)
         return reply
 
     async def _take(self, answer: Mapping[str, Any], kept: Kept) -> None:
@@ -206,10 +217,9 @@ class Session:
         body = body_of(reply)
         code = str(body.get("error") or "") if isinstance(body, dict) else ""
         if reply.status >= 500:
-            finding = Finding(Reason.OUT_OF_ORDER, NAME, f"the identity server answered {reply.status}")
-            return Unavailable(system=NAME, findings=(finding,), status=reply.status)
+            return self._http.unavailable(reply)
         # Without an error of the protocol it is not the identity server that answered.
-        reason = Reason.SIGN_IN_REFUSED if code in ADVICE or code else Reason.ADDRESS_WRONG
+        reason = Reason.SIGN_IN_REFUSED if code else Reason.ADDRESS_WRONG
         said = " ".join(each for each in (str(reply.status), code, self._described(body)) if each)
         return Refused(system=NAME, findings=(Finding(reason, NAME, said),), status=reply.status, code=code)
 
