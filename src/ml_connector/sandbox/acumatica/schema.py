@@ -84,7 +84,7 @@ class Contract:
 
     @property
     def view(self) -> str:
-        """The view behind most of it; `files:put` names it."""
+        """The view behind it; `files:put` of a detail line names it."""
         return next((each.view for each in self.fields.values() if each.view), "")
 
 
@@ -112,6 +112,11 @@ class Entity:
     def contract(self, version: str) -> Contract:
         """Its fields in that endpoint version."""
         return _contract(self.name, version)
+
+    @property
+    def view(self) -> str:
+        """The primary view: the one behind the keys. `files:put` of the record names it."""
+        return self.contract(VERSIONS[-1]).fields[self.keys[0]].view if self.keys else ""
 
 
 @cache

@@ -32,6 +32,9 @@ class Session:
     running: dict[str, str] = field(default_factory=dict)
     """Long operations under way: entity to the operation's GUID."""
 
+    lines: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Detail lines that were shown: their id here to the record's id and their own."""
+
     def line_id(self, stored: str) -> str:
         """The id a detail line goes by in this session: another session has another one (Acumatica dossier 5)."""
         return str(uuid.uuid5(uuid.UUID(self.id), stored))

@@ -76,7 +76,7 @@ def shown(rendering: Rendering, row: Row, *, number: int = 1) -> Row:
         body["files"] = list(rendering.files)
     body["_links"] = {
         "self": f"{root}/{rendering.entity}/{record}",
-        "files:put": f"{root}/files/{described.graph}/{contract.view}/{record}/{{filename}}",
+        "files:put": f"{root}/files/{described.graph}/{described.view}/{record}/{{filename}}",
     }
     return body
 
@@ -90,6 +90,7 @@ def _members(rendering: Rendering, contract: Contract, row: Row, place: str) -> 
     selection, zone, faults = rendering.selection, rendering.zone, rendering.faults
     prefix = f"{contract.path}/" if contract.path else ""
     result: Row = {}
+    owner = row.get("id", "")
     for name, each in contract.fields.items():
         if selection.takes(prefix + name):
             value = row.get(name) if each.view else None
@@ -98,25 +99,28 @@ def _members(rendering: Rendering, contract: Contract, row: Row, place: str) -> 
             result[name] = {**result.get(name, {}), "error": text}
     for name, inner in contract.nested.items():
         if selection.opens(prefix + name) or any(path.startswith(f"{place}{name}/") for path in faults):
-            result[name] = _nested(rendering, inner, row.get(name), place=f"{place}{name}", many=name in contract.lists)
+            result[name] = _nested(
+                rendering, inner, row.get(name), place=f"{place}{name}", owner=owner, many=name in contract.lists
+            )
     return dict(sorted(result.items()))
 
 
-def _nested(rendering: Rendering, contract: Contract, value: Any, *, place: str, many: bool) -> Any:
+def _nested(rendering: Rendering, contract: Contract, value: Any, *, place: str, owner: str, many: bool) -> Any:
     if many:
         return [
-            _detail(rendering, contract, line, number=number, place=f"{place}/{number - 1}/")
+            _detail(rendering, contract, line, number=number, place=f"{place}/{number - 1}/", owner=owner)
             for number, line in enumerate(value or (), 1)
         ]
     row = value or {}
-    body = {"id": str(uuid.uuid5(_SPACE, f"{place}{row.get('id', id(row))}")), "rowNumber": 1, "note": None}
+    body = {"id": str(uuid.uuid5(_SPACE, f"{place}{owner}")), "rowNumber": 1, "note": None}
     return body | _members(rendering, contract, row, f"{place}/") | {"custom": {}}
 
 
-def _detail(rendering: Rendering, contract: Contract, line: Row, *, number: int, place: str) -> Row:
+def _detail(rendering: Rendering, contract: Contract, line: Row, *, number: int, place: str, owner: str) -> Row:
     visit = rendering.visit
-    stored = line.get("id") or str(uuid.uuid5(_SPACE, json.dumps([contract.path, number])))
+    stored = line.get("id") or str(uuid.uuid5(_SPACE, f"{owner}/{contract.path}/{number}"))
     known = visit.session.line_id(stored)
+    visit.session.lines[known] = (owner, stored)
     body: Row = {"id": known, "rowNumber": number, "note": _note(line)}
     if rendering.faults and (text := rendering.faults.get(place.rstrip("/"))):
         body["error"] = text
