@@ -10,9 +10,13 @@ import pytest
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
-pytest.register_assert_rewrite("acceptance.product", "acceptance.simulated")
+pytest.register_assert_rewrite(
+    "acceptance.product", "acceptance.simulated", "acceptance.story", "acceptance.afterwards", "simulation.systems"
+)
 
-from acceptance.simulated import Simulated  # noqa: E402 - its assertions are to be rewritten
+from acceptance.afterwards import VENDORS, Household, Small  # noqa: E402 - assertions there are to be rewritten
+from acceptance.product import Product, connections  # noqa: E402
+from acceptance.simulated import Simulated  # noqa: E402
 
 _NUMBERS = count(1)
 
@@ -36,3 +40,32 @@ def new_database(postgres: str) -> Callable[[], str]:
         return make_url(postgres).set(database=name).render_as_string(hide_password=False)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def household(
+    request: pytest.FixtureRequest,
+    systems: Simulated,
+    new_database: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Household:
+    """All connections applied at once."""
+    codes = request.module.CODES
+    systems.found(codes, vendors=VENDORS)
+    product = Product(tmp_path_factory.mktemp("household") / "home", new_database())
+    product.well("init")
+    assert product.apply(connections(systems, codes)).code == 0
+    return Household(product, systems)
+
+
+@pytest.fixture(scope="module")
+def codes(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Those that nobody has used; the module names them."""
+    return iter(request.module.CODES)
+
+
+@pytest.fixture
+def small(household: Household, codes: Iterator[str]) -> Iterator[Small]:
+    """A company nobody has touched."""
+    yield Small(household, next(codes))
+    household.systems.mend()

@@ -17,13 +17,11 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from acceptance.simulated import Simulated, free_port, until
-from ml_connector.sandbox.business_central import ACME_ID
-from ml_connector.sandbox.business_central.books import company_id
+from acceptance.simulated import Simulated
+from simulation.ledgers import SECRETS
+from simulation.systems import free_port, until
 
 COMMAND = Path(sys.executable).with_name("ml-connector")
-TENANT = "11111111-2222-3333-4444-555555555555"
-SECRETS = {"BASWARE_SECRET": "basware-secret", "BC_SECRET": "bc-secret", "WEBHOOK_TOKEN": "webhook-token-123456"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,36 +141,10 @@ def connection(
     systems: Simulated, code: str, *, name: str = "", basware_secret: str = "${env:BASWARE_SECRET}", **changes: str
 ) -> str:
     """One connection of the file."""
-    erp = {
-        "system": "business-central",
-        "tenant_id": TENANT,
-        "environment": "Production",
-        "company_id": ACME_ID if code == "1000" else company_id(code),
-        "client_id": "22222222-3333-4444-5555-666666666666",
-        "client_secret": "${env:BC_SECRET}",
-        "base_url": systems.ledger,
-        "token_url": f"{systems.ledger}/{{tenant}}/oauth2/v2.0/token",
-        **changes,
-    }
-    settings = "".join(f'      {key}: "{value}"\n' for key, value in erp.items() if value)
-    return f"""
-  {name or f"acme-{code}"}:
-    company: "{code}"
-    basware:
-      base_url: {systems.basware}
-      client_id: acme
-      client_secret: {basware_secret}
-      webhook_token: ${{env:WEBHOOK_TOKEN}}
-    erp:
-{settings}    mapping:
-      dimensions:
-        - {{basware: costCenterCode, list: costCenters, erp: DEPARTMENT}}
-        - {{basware: projectCode, list: projects, erp: PROJECT}}
-        - {{basware: dimCode1, list: ACC_LIST_1, erp: AREA}}
-        - {{basware: dimCode2, list: ACC_LIST_2, erp: CAMPAIGN}}
-      tax_codes: {{T24: VAT24, T14: VAT14, T10: VAT10, T0: VAT0}}
-      tolerance: {{EUR: "0.02"}}
-"""
+    return systems.kind.connection(
+        name or f"acme-{code}", code, basware=systems.basware, address=systems.ledger, basware_secret=basware_secret,
+        changes=changes,
+    )  # fmt: skip
 
 
 def query(url: str, sql: str, *values: Any) -> list[dict[str, Any]]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import pytest
 
 from acceptance.product import Product, Serving, connections
-from acceptance.simulated import Fields, Simulated, call, free_port, invoices_of, request, until
+from acceptance.simulated import Fields, Simulated, invoices_of
+from simulation.ledgers import POSTED
+from simulation.systems import call, free_port, request, until
 
 pytestmark = pytest.mark.xdist_group("acceptance-serving")
 
@@ -46,10 +48,10 @@ class Live:
 
     def assert_once(self) -> None:
         """No bill twice, no draft, one answer each."""
-        bills = Counter((each["vendorInvoiceNumber"], each["status"]) for each in self.systems.bills(CODE))
+        bills = Counter((each["vendorInvoiceNumber"], each["standing"]) for each in self.systems.bills(CODE))
         told = {each["invoiceNumber"]: each["transferResponses"] for each in self.systems.documents(CODE)}
         answered = {number for number, responses in told.items() if responses}
-        assert bills == {(number, "Open"): 1 for number in answered}
+        assert bills == {(number, POSTED): 1 for number in answered}
         assert all(len(responses) == 1 for responses in told.values() if responses)
 
 

@@ -1,78 +1,34 @@
-"""The trading company's whole set, from an empty machine to a second run that changes nothing."""
+"""The trading company's whole set with Business Central, on the embedded PostgreSQL and on one given by its address."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal
-from functools import cached_property
 
 import pytest
 
-from acceptance.product import Product, Said, connections
-from acceptance.simulated import Fields, Simulated, company_of
-from ml_connector.records.flow import MASTER_DATA
-from ml_connector.sandbox.company import Invoice, InvoiceKind, TradingCompany
+from acceptance.simulated import Simulated
+from acceptance.story import REASONS, Expectations, Joined, Story, join, taxed_by_code
 
 pytestmark = pytest.mark.xdist_group("acceptance-story")
 
-FLOWS = (*map(str, MASTER_DATA), "invoices", "payments")
-REASONS = {
-    "vendor-unknown": "vendor unknown",
-    "vendor-blocked": "vendor blocked",
-    "account-unknown": "account unknown",
-    "account-blocked": "account blocked",
-    "account-heading": "account blocked",
-    "account-no-direct-posting": "account blocked",
-    "dimension-unknown": "dimension unknown",
-    "dimension-blocked": "dimension blocked",
-    "tax-code-unknown": "tax code unknown",
-    "rate-missing": "rate missing",
-    "currency-unknown": "currency unknown",
-    "rows-do-not-add-up": "sums differ",
-    "totals-differ": "totals differ",
-    "period-closed": "period closed",
-    "number-too-long": "invoice number too long",
-    "number-missing": "invoice number missing",
-    "no-coding": "coding missing",
-    "posted-by-somebody-else": "possible duplicate",
-    "twice-second": "possible duplicate",
-}
-COUNTS = ("read", "sent", "unchanged", "posted", "held", "rejected", "failed")
-HELD = {"rate missing", "possible duplicate"}
-
-
-@dataclass
-class Joined:
-    """The product after its first run of everything."""
-
-    product: Product
-    systems: Simulated
-    company: TradingCompany
-    applied: Said
-    first: Said
-
-    @cached_property
-    def rows(self) -> dict[str, Fields]:
-        """The documents as the product lists them, by document id."""
-        return {each["document_id"]: each for each in self.product.well("invoices", "--json", "--limit", "0").json}
-
-    @cached_property
-    def bills(self) -> list[Fields]:
-        """The ledger's bills, those left out that people had keyed in before."""
-        keyed = Counter(each.number.upper() for each in self.company.already_posted)
-        kept: list[Fields] = []
-        for bill in sorted(self.systems.bills("1000"), key=lambda each: each["number"]):
-            if keyed[bill["vendorInvoiceNumber"].upper()] > 0:
-                keyed[bill["vendorInvoiceNumber"].upper()] -= 1
-            else:
-                kept.append(bill)
-        return kept
-
-    @property
-    def text(self) -> str:
-        return connections(self.systems, ["1000"])
+EXPECTATIONS = Expectations(
+    code="1000",
+    reasons=REASONS,
+    total=taxed_by_code,
+    orders=frozenset({"Open", "Draft", "In Review"}),
+    reads={
+        "/taxGroups": "tax-codes",
+        r"/accounts\?": "accounts",
+        "/dimensions": "dimensions",
+        r"/paymentTerms\?\$select=id,code,displayName": "payment-terms",
+        "/paymentTerms": "vendors",
+        "/vendors": "vendors",
+        "/purchaseOrders": "purchase-orders",
+        "/purchaseInvoices": "payments",
+        "/purchaseCreditMemos": "payments",
+    },
+    most_reads={},
+)
 
 
 @pytest.fixture(scope="module", params=["embedded", "given"])
@@ -82,276 +38,10 @@ def joined(
     new_database: Callable[[], str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Joined:
-    """Initialised, applied and run once, on the embedded PostgreSQL and on one given by its address."""
-    systems.reset()
+    """After the first run."""
     home = tmp_path_factory.mktemp(request.param) / "home"
-    product = Product(home, new_database() if request.param == "given" else None)
-    product.well("init")
-    applied = product.apply(connections(systems, ["1000"]), "--json")
-    first = product.run("run", "acme-1000", "--json")
-    return Joined(product, systems, company_of("1000", systems.today), applied, first)
+    return join(systems, EXPECTATIONS, home, new_database() if request.param == "given" else None)
 
 
-def expected(invoice: Invoice) -> tuple[str, str | None]:
-    """Status and reason a story must end with."""
-    if invoice.posts:
-        return "transferred", None
-    reason = REASONS[invoice.case]
-    return ("held" if reason in HELD else "rejected"), reason
-
-
-def test_the_home_holds_a_key_nobody_else_can_read(joined: Joined) -> None:
-    key = joined.product.home / "key"
-    assert key.stat().st_mode & 0o077 == 0
-    assert (joined.product.home / "postgres").exists() == (joined.product.database_url is None)
-
-
-def test_init_can_be_repeated(joined: Joined) -> None:
-    before = (joined.product.home / "key").read_text()
-    assert joined.product.well("init", "--json").json["embedded"] == (joined.product.database_url is None)
-    assert (joined.product.home / "key").read_text() == before
-
-
-def test_apply_says_what_changes_and_changes_nothing_twice(joined: Joined) -> None:
-    assert joined.applied.code == 0
-    assert [each["kind"] for each in joined.applied.json["changes"]] == ["created"]
-    again = joined.product.apply(joined.text, "--json")
-    assert again.json == {"dry_run": False, "changes": [{"connection": "acme-1000", "kind": "unchanged", "fields": []}]}
-
-
-def test_a_dry_run_only_says_what_would_change(joined: Joined) -> None:
-    changed = joined.text.replace('EUR: "0.02"', 'EUR: "0.05"')
-    for _ in range(2):
-        said = joined.product.apply(changed, "--dry-run", "--json")
-        (change,) = said.json["changes"]
-        assert change["kind"] == "changed"
-        assert [(each["before"], each["after"]) for each in change["fields"]] == [("0.02", "0.05")]
-
-
-def test_ping_tells_every_step_of_both_sides(joined: Joined) -> None:
-    steps = joined.product.well("ping", "acme-1000", "--json").json
-    assert {each["side"] for each in steps} == {"Basware", "Business Central"}
-    assert all(each["ok"] and each["detail"] and not each["advice"] for each in steps)
-    assert "secret" not in str(steps).lower().replace("client secret", "")
-
-
-def test_the_first_run_runs_every_flow_in_order(joined: Joined) -> None:
-    assert joined.first.code == 1  # some invoices are held and returned
-    assert [each["flow"] for each in joined.first.lines] == list(FLOWS)
-    outcomes = {each["flow"]: each["outcome"] for each in joined.first.lines}
-    assert outcomes == dict.fromkeys(FLOWS, "ok") | {"invoices": "partial"}
-    shape = {
-        "connection",
-        "flow",
-        "outcome",
-        "read",
-        "sent",
-        "unchanged",
-        "posted",
-        "held",
-        "rejected",
-        "failed",
-        "seconds",
-    }
-    assert all(shape <= each.keys() for each in joined.first.lines)
-    company = joined.company
-    ends = Counter(expected(each)[0] for each in company.invoices)
-    invoices = joined.first.flow("invoices")
-    assert (invoices["posted"], invoices["held"], invoices["rejected"]) == (
-        ends["transferred"], ends["held"], ends["rejected"],
-    )  # fmt: skip
-    assert joined.first.flow("vendors")["read"] == len(company.vendors)
-    assert joined.first.flow("purchase-orders")["read"] == len(company.orders)
-
-
-def test_every_story_ends_as_it_should(joined: Joined) -> None:
-    rows = joined.rows
-    assert rows.keys() == {each.document_id for each in joined.company.invoices}
-    by_number = Counter((each.number, each.vendor) for each in joined.company.invoices)
-    for invoice in joined.company.invoices:
-        row = rows[invoice.document_id]
-        if invoice.number and by_number[invoice.number, invoice.vendor] > 1:
-            continue
-        assert (row["status"], row["reason"]) == expected(invoice), (invoice.story, row["message"])
-        assert Decimal(row["gross"]) == invoice.gross
-        assert bool(row["erp_number"]) == invoice.posts
-        assert "{" not in row["message"]
-
-
-def test_of_two_with_one_number_one_is_posted(joined: Joined) -> None:
-    rows = joined.rows
-    pairs: dict[tuple[str, str], list[str]] = {}
-    for invoice in joined.company.invoices:
-        if invoice.case.startswith("twice"):
-            pairs.setdefault((invoice.number, invoice.vendor), []).append(rows[invoice.document_id]["status"])
-    assert pairs
-    assert all(sorted(statuses) == ["held", "transferred"] for statuses in pairs.values())
-
-
-def test_every_reason_of_the_set_was_met(joined: Joined) -> None:
-    assert {row["reason"] for row in joined.rows.values()} - {None} == set(REASONS.values())
-
-
-def test_bills_equal_the_transferred_documents_one_to_one(joined: Joined) -> None:
-    stories = {each.document_id: each for each in joined.company.invoices}
-    transferred = {row["erp_number"]: row for row in joined.rows.values() if row["status"] == "transferred"}
-    bills = {each["number"]: each for each in joined.bills}
-    assert bills.keys() == transferred.keys()
-    assert all(bill["status"] == "Open" for bill in bills.values())
-    for number, row in transferred.items():
-        story, bill = stories[row["document_id"]], bills[number]
-        assert bill["vendorNumber"] == story.vendor
-        assert bill["vendorInvoiceNumber"].casefold() == story.number.casefold()
-        assert bill["kind"] == row["kind"] == str(story.kind)
-        assert bill["currency"] == story.currency
-        off = Decimal("0.01") if story.case == "cent-off" else Decimal(0)
-        assert abs(abs(Decimal(str(bill["total"]))) - abs(story.gross)) == off, story.story
-        assert len(bill["rows"]) == len(story.rows)
-        for line, row_of in zip(bill["rows"], story.rows, strict=True):
-            assert line["number"] == row_of.account
-            assert dict(row_of.dimensions).items() <= line["dimensions"].items()
-
-
-def test_the_sums_agree_in_every_currency(joined: Joined) -> None:
-    rows = joined.rows
-    told: dict[str, Decimal] = {}
-    for story in joined.company.invoices:
-        if rows[story.document_id]["status"] == "transferred" and story.case != "cent-off":
-            told[story.currency] = told.get(story.currency, Decimal(0)) + abs(story.gross)
-    cents = {each.number.upper() for each in joined.company.invoices if each.case == "cent-off"}
-    stand: dict[str, Decimal] = {}
-    for bill in joined.bills:
-        if bill["vendorInvoiceNumber"].upper() not in cents:
-            stand[bill["currency"]] = stand.get(bill["currency"], Decimal(0)) + abs(Decimal(str(bill["total"])))
-    assert stand == told
-
-
-def test_basware_knows_the_numbers_and_the_reasons_in_plain_words(joined: Joined) -> None:
-    rows = joined.rows
-    for document in joined.systems.documents("1000"):
-        row = rows[document["invoiceId"]]
-        answers = document["transferResponses"]
-        if row["status"] == "transferred":
-            assert [each["success"] for each in answers] == [True]
-            assert document["voucherNumber1"] == row["erp_number"]
-            assert document["processingStatus"] == "Transferred"
-        elif row["status"] == "rejected":
-            assert [each["success"] for each in answers] == [False]
-            words = answers[0]["responseMessage"]
-            assert row["message"].startswith(words[:60])
-            assert words.endswith((".", ":", ")"))
-            assert not any(odd in words for odd in ("Application_", "CorrelationId", "Traceback", "{", "None", "HTTP"))
-            assert document["processingStatus"] == "TransferFailed"
-        else:
-            assert answers == []
-
-
-def test_master_data_is_in_basware(joined: Joined) -> None:
-    company, systems = joined.company, joined.systems
-    vendors = systems.held_in_basware("vendors", "1000")
-    assert sum(each["active"] for each in vendors) == sum(each.blocked != "All" for each in company.vendors)
-    centres = systems.held_in_basware("costCenters", "1000")
-    assert len(centres) == sum(each.dimension == "DEPARTMENT" for each in company.dimension_values)
-    accounts = systems.held_in_basware("accounts", "1000")
-    usable = [each for each in company.accounts if each.direct_posting and not each.blocked]
-    assert {each.number for each in usable} <= {each["record"]["accountCode"] for each in accounts if each["active"]}
-
-
-def test_status_tells_where_everything_stands(joined: Joined) -> None:
-    (status,) = joined.product.well("status", "--json").json
-    assert (status["connection"], status["simulated"], status["health"]) == ("acme-1000", True, "attention")
-    assert status["documents"] == dict(Counter(row["status"] for row in joined.rows.values()))
-    flows = {each["flow"]: each for each in status["flows"]}
-    assert flows.keys() == set(FLOWS)
-    assert all(each["last_run"] and each["next_run"] for each in flows.values())
-    assert status["circuits"] == []
-
-
-def test_invoices_can_be_narrowed(joined: Joined) -> None:
-    held = joined.product.well("invoices", "acme-1000", "--status", "held", "--json").json
-    assert held
-    assert {each["status"] for each in held} == {"held"}
-    closed = joined.product.well("invoices", "--reason", "period closed", "--json").json
-    assert {each["reason"] for each in closed} == {"period closed"}
-
-
-def test_a_trail_tells_one_invoice_from_beginning_to_end(joined: Joined) -> None:
-    row = next(each for each in joined.rows.values() if each["status"] == "transferred")
-    entries = joined.product.well("trail", row["document_id"], "--json").json
-    assert [each["seq"] for each in entries] == sorted(each["seq"] for each in entries)
-    assert entries[0]["step"] == "received"
-    assert any(row["erp_number"] in each["summary"] for each in entries)
-    assert joined.product.run("trail", "INV-NOBODY").code == 2
-
-
-def test_no_secret_is_in_what_is_kept_or_shown(joined: Joined) -> None:
-    row = next(each for each in joined.rows.values() if each["status"] == "transferred")
-    shown = joined.product.well("trail", row["document_id"], "--full", "--json").out + joined.product.well("export").out
-    for secret in ("basware-secret", "bc-secret", "webhook-token-123456", "Bearer "):
-        assert secret not in shown
-
-
-def test_the_month_balances_in_count_and_money(joined: Joined) -> None:
-    month = f"{joined.systems.today:%Y-%m}"
-    said = joined.product.run("reconcile", "acme-1000", "--period", month, "--json")
-    rows = {each["document_id"]: each for each in joined.rows.values()}
-    wanted: dict[str, dict[str, Decimal]] = {}
-    for story in joined.company.invoices:
-        if f"{story.voucher_date:%Y-%m}" == month:
-            place = {"transferred": "posted"}.get(rows[story.document_id]["status"], rows[story.document_id]["status"])
-            sums = wanted.setdefault(story.currency, {})
-            for name in ("approved", place):
-                sums[name] = sums.get(name, Decimal(0)) + _signed(story)
-    found = {
-        each["currency"]: {
-            name: Decimal(each[name]["money"]) for name in ("approved", "posted", "held", "rejected", "in_flight")
-        }
-        for each in said.json["currencies"]
-    }
-    assert found.keys() == wanted.keys()
-    for currency, sums in found.items():
-        assert {name: money for name, money in sums.items() if money} == {
-            name: money for name, money in wanted[currency].items() if money
-        }
-    # Bills that people keyed in themselves are named; there is no other difference.
-    kinds = {each["kind"] for each in said.json["differences"]}
-    assert kinds <= {"in the ledger under the same number, not posted from here"}
-    assert said.code == (1 if kinds else 0)
-
-
-def _signed(story: Invoice) -> Decimal:
-    return -abs(story.gross) if story.kind is InvoiceKind.CREDIT_NOTE else story.gross
-
-
-def test_verify_finds_the_trail_whole(joined: Joined) -> None:
-    checked = joined.product.well("verify", "--json").json
-    assert checked["ok"]
-    assert sum(each["entries"] for each in checked["chains"]) > len(joined.company.invoices)
-
-
-def test_a_second_run_changes_nothing_and_costs_two_reads_a_flow_at_most(joined: Joined) -> None:
-    before = joined.systems.bills("1000")
-    documents = joined.systems.documents("1000")
-    joined.systems.forget_calls()
-    again = joined.product.well("run", "acme-1000", "--json")
-    calls = joined.systems.calls()
-    assert [each["outcome"] for each in again.lines] == ["ok"] * len(FLOWS)
-    for name in ("sent", "posted", "held", "rejected", "failed"):
-        assert [each[name] for each in again.lines] == [0] * len(FLOWS), name
-    assert joined.systems.bills("1000") == before
-    assert joined.systems.documents("1000") == documents
-    assert {method for method, _ in calls} == {"GET"}
-    counts = Counter(_flow_of(path) for _, path in calls)
-    assert counts.keys() <= set(FLOWS), counts
-    assert max(counts.values()) <= 2, counts
-
-
-def _flow_of(path: str) -> str:
-    """The flow a read belongs to."""
-    entities = {
-        "/taxGroups": "tax-codes", "/accounts?": "accounts", "/dimensions": "dimensions",
-        "/paymentTerms?$select=id,code,displayName": "payment-terms", "/paymentTerms": "vendors",
-        "/vendors": "vendors", "/purchaseOrders": "purchase-orders", "/purchaseInvoices": "payments",
-        "/purchaseCreditMemos": "payments", "/v1/accountingDocuments": "invoices",
-    }  # fmt: skip
-    return next((flow for piece, flow in entities.items() if piece in path), path)
+class TestBusinessCentral(Story):
+    """All of it."""

@@ -183,3 +183,7 @@ def each(names: Callable[[Way], Iterable[str]]) -> pytest.MarkDecorator:
     """Parametrizes `way` and `name` with what each ledger has of it."""
     cases = [pytest.param(way, name, id=f"{way}, {name}") for way in WAYS for name in names(way)]
     return pytest.mark.parametrize(("way", "name"), cases, indirect=["way"])
+
+
+with_one_ledger = pytest.mark.parametrize("way", [BUSINESS_CENTRAL_WAY], indirect=True, ids=str)
+"""For what is the engine's alone, whatever ledger it works with."""

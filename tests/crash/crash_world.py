@@ -169,7 +169,7 @@ class World:
     def found(self, number: int = 1, *, vendors: int = 20) -> list[str]:
         """Founds new companies in both systems, without invoices; their codes."""
         codes = [str(next(_CODES)) for _ in range(number)]
-        self.sandbox.found(self.way.ledger, codes, vendors=vendors)
+        self.sandbox.found_in(self.way.ledger, codes, vendors=vendors)
         self.companies += codes
         return codes
 
@@ -268,7 +268,7 @@ class World:
             return database.execute(sql, values).fetchall()  # pyright: ignore[reportArgumentType]
 
     def bills(self, code: str | None = None) -> list[Fields]:
-        return self.sandbox.bills(self.way.ledger, code or self.companies[0], rows=False)
+        return self.sandbox.bills_of(self.way.ledger, code or self.companies[0], rows=False)
 
     def documents(self, code: str | None = None) -> list[Fields]:
         return self.sandbox.documents(code or self.companies[0])

@@ -10,7 +10,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from crash_ledgers import Call, Way
+from crash_ledgers import Call, Way, with_one_ledger
 from crash_world import Checkpoint, Child, Fields, Opened, World
 
 from ml_connector.sandbox.business_central.books import company_id
@@ -22,6 +22,7 @@ CONNECTIONS = 20
 INVOICES = 50
 
 
+@with_one_ledger
 async def test_two_workers_share_the_connections_and_one_is_killed_half_way(open_world: Opened) -> None:
     world = await open_world(CONNECTIONS)
     world.widen()

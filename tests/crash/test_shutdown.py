@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+from crash_ledgers import with_one_ledger
 from crash_world import Child, Opened, World, check_imported
 
 from ml_connector.store.embedded import start_embedded
@@ -41,6 +42,7 @@ async def test_a_worker_told_to_end_in_mid_work_leaves_all_to_the_next(open_worl
     assert_ends_soon(second)
 
 
+@with_one_ledger
 def test_a_worker_told_to_end_while_it_waits_for_an_import(world: World) -> None:
     world.ask_for_runs("payment-terms")
     world.settled()
@@ -77,6 +79,7 @@ def test_a_worker_told_to_end_while_the_ledger_keeps_it_waiting(world: World) ->
 # ------------------------------------------------------------------ the database
 
 
+@with_one_ledger
 async def test_the_database_ends_all_sessions_again_and_again(open_world: Opened) -> None:
     world = await open_world(CONNECTIONS)
     world.widen()
@@ -95,6 +98,7 @@ async def test_the_database_ends_all_sessions_again_and_again(open_world: Opened
     assert_ends_soon(worker)
 
 
+@with_one_ledger
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["in good order", "at once"])
 async def test_the_database_server_is_restarted(open_world_of_its_own: Opened, how: int) -> None:
     world = await open_world_of_its_own(CONNECTIONS)

@@ -39,6 +39,16 @@ class Ledger:
     """A bill's status in the ERP's words, to the words that all share."""
     names: Mapping[str, str]
     """What all call so, as the ERP's control pages call it."""
+    sessions: str
+    """Pattern of the addresses where sessions begin and end."""
+    vendor_name: str
+    """The property of a vendor with its name."""
+    locked_out: Mapping[str, str]
+    """What a person sets on a vendor so that nothing may be bought there any more."""
+
+    def called(self, name: str) -> Mapping[str, str]:
+        """What a person sets on a vendor to name it."""
+        return {self.vendor_name: name}
 
     def bill(self, told: Fields) -> Fields:
         """A bill as the control pages tell it, in the words that all ledgers share."""
@@ -130,6 +140,9 @@ BUSINESS_CENTRAL = Ledger(
     standings={"Draft": DRAFT, "In Review": DRAFT, "Open": POSTED, "Paid": PAID, "Canceled": CANCELLED,
                "Corrective": CANCELLED},
     names={"vendor": "vendorNumber", "account": "number"},
+    sessions=r"/token$",
+    vendor_name="displayName",
+    locked_out={"blocked": "All"},
 )  # fmt: skip
 SAP_BUSINESS_ONE = Ledger(
     system="sap-business-one",
@@ -142,5 +155,8 @@ SAP_BUSINESS_ONE = Ledger(
     standings={"draft": DRAFT, "open": POSTED, "paid": PAID, "cancelled": CANCELLED, "cancellation": CANCELLED,
                "closed": POSTED},
     names={"vendor": "vendor", "account": "account"},
+    sessions=r"/Log(?:in|out)$",
+    vendor_name="CardName",
+    locked_out={"Frozen": "tYES"},
 )  # fmt: skip
 LEDGERS = (BUSINESS_CENTRAL, SAP_BUSINESS_ONE)

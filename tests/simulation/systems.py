@@ -48,13 +48,13 @@ class Systems:
         self._child.terminate()
         self._child.wait(10)
 
-    def found(self, ledger: Ledger, codes: Sequence[str], *, vendors: int) -> None:
+    def found_in(self, ledger: Ledger, codes: Sequence[str], *, vendors: int) -> None:
         """Founds companies in Basware and a ledger, without orders and invoices."""
         asked = {"codes": list(codes), "vendors": vendors, "orders": 0, "invoices": 0}
         for address in (self.basware, self.address_of(ledger)):
             call("POST", f"{address}/_sandbox/companies", asked)
 
-    def bills(self, ledger: Ledger, code: str, *, rows: bool = True) -> list[Fields]:
+    def bills_of(self, ledger: Ledger, code: str, *, rows: bool = True) -> list[Fields]:
         """Every bill and draft of a company, in the words that all ledgers share."""
         address = f"{self.address_of(ledger)}/_sandbox/bills?company={code}{'&rows=true' if rows else ''}"
         return [ledger.bill(each) for each in call("GET", address)["bills"]]
