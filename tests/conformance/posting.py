@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -172,6 +173,30 @@ class Posting(Stage):
         bill = bill_of(bench, "ODD-1", lines=(line_of(bench, description=text),))
         await posted_of(ledger, bill)
         assert [line.description for line in (await assert_stands_as_said(bench, bill)).lines] == [text]
+
+    @pytest.mark.parametrize(
+        "spelling", [str.lower, str.upper, lambda text: f" {text} "], ids=["lower", "upper", "wide"]
+    )
+    async def test_codes_in_another_spelling_are_taken_wherever_the_check_lets_them_pass(
+        self, bench: Bench, ledger: Ledger, spelling: Callable[[str], str]
+    ) -> None:
+        facts = bench.facts
+        plain = line_of(bench)
+        line = replace(
+            plain,
+            account=spelling(plain.account),
+            tax_code=spelling(plain.tax_code),
+            dimensions={name: spelling(value) for name, value in plain.dimensions.items()},
+        )
+        bill = bill_of(bench, "CASE-1")
+        spelt = replace(bill, vendor=spelling(facts.vendor), lines=(line,))
+        if (await ledger.check([spelt]))[spelt.key]:
+            with pytest.raises(Refused):
+                await posted_of(ledger, spelt)
+            assert await standing(bench, bill) == []
+            return
+        await posted_of(ledger, spelt)
+        await assert_stands_as_said(bench, bill)
 
     async def test_line_breaks_in_a_text_are_no_obstacle(self, bench: Bench, ledger: Ledger) -> None:
         bill = bill_of(bench, "ODD-2", lines=(line_of(bench, description="one\r\ntwo\tthree\x07"),))

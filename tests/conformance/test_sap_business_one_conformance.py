@@ -86,6 +86,15 @@ class TestAnOlderInstallation(TestSapBusinessOne):
             await made.hook("branches", enabled=True)
             yield made
 
+    async def test_bills_are_posted_in_the_branch_and_on_internal_codes(
+        self, bench: SapBusinessOneBench, ledger: Ledger
+    ) -> None:
+        posted = await posted_of(ledger, bill_of(bench, "SEG-1"))
+        (row,) = await bench.rows()
+        assert (row["branch"], row["rows"][0]["account"]) == (2, bench.facts.account)
+        document = await ledger._client.get(f"PurchaseInvoices({posted.id[3:]})")  # type: ignore[attr-defined]
+        assert [line["AccountCode"][:4] for line in document["DocumentLines"]] == ["_SYS"]
+
     async def test_with_nothing_changed_payments_cost_two_calls_at_most(
         self, bench: SapBusinessOneBench, ledger: Ledger
     ) -> None:
