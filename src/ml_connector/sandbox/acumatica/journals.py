@@ -32,9 +32,9 @@ def enter_bill_journal(books: Books, bill: Row) -> str:
 
 
 def enter_payment_journal(books: Books, payment: Row, *, day: date) -> str:
-    """The batch of a released payment; a voided one has negative sums."""
+    """The batch of a released payment; what is voided, and what comes back, has negative sums."""
     vendor = books.table("Vendor").get(payment["Vendor"]) or {}
-    amount = payment["PaymentAmount"]
+    amount = -payment["PaymentAmount"] if "Refund" in payment["Type"] else payment["PaymentAmount"]
     lines: list[Row] = [
         {"Account": vendor.get("APAccount") or PAYABLES_ACCOUNT, "DebitAmount": amount},
         {"Account": payment["CashAccount"], "CreditAmount": amount},

@@ -254,7 +254,7 @@ def void_payment(books: Books, row: Row, *, leaves_rows: bool = False) -> Row:
     for line in row["History"]:
         unapply(books, voided, line, leaves_row=leaves_rows)
     kept = {name: value for name, value in row.items() if name not in ("id", "CreatedDateTime", "LastModifiedDateTime")}
-    opposite = {
+    opposite: Row = {
         **kept,
         "Type": kind,
         "PaymentAmount": -row["PaymentAmount"],

@@ -26,12 +26,12 @@ def put_receipt(visit: Visit, found: Row | None, body: Body) -> Row:
     if found is not None and found["Status"] == RELEASED:
         raise Invalid(found, {}, error="The document cannot be changed: its status is Released.")
     faults: Faults = dict(body.faults)
-    row = found or _blank(books, body, faults)
+    row: Row = dict(found or _blank(books, body, faults))
     for name in ("VendorRef", "Date", "Branch", "BillDate", "CreateBill"):
         if name in body.values:
-            row = {**row, name: body.values[name]}
-    row = {**row, "Date": row.get("Date") or visit.today}
-    lines = list(row["Details"])
+            row[name] = body.values[name]
+    row["Date"] = row.get("Date") or visit.today
+    lines: list[Row] = list(row["Details"])
     for each in body.lists.get("Details", ()):
         lines.extend(_asked_lines(books, row, each, path=f"Details/{len(lines)}", faults=faults))
     hold = bool(body.get("Hold", row["Hold"]))
