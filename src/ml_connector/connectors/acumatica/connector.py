@@ -117,7 +117,7 @@ class AcumaticaLedger:
         return self._settlements.pages(since=since, ours=ours)
 
     async def subscribe_changes(self, flows: frozenset[Flow], *, url: str, secret: str, now: datetime) -> None:
-        """Nothing: push notifications carry no signature and are set up by hand (Acumatica dossier 13); it is polled."""
+        """Nothing: push notifications carry no signature and are set up by hand (dossier 13). Changes are polled."""
         del flows, url, secret, now
 
 

@@ -169,7 +169,8 @@ def parse_fault(status: int, body: Any) -> Fault:
     kinds = [kind for kind, _ in exceptions if kind]
     kind = next((each for each in reversed(kinds) if each in _SPOKEN_TYPES), kinds[-1] if kinds else "")
     said = next((words for _, words in reversed(exceptions) if words), "")
-    return Fault(status, kind, said or _model_state(body) or _first(complaints), complaints)
+    message = " ".join(each for each in (said, _model_state(body)) if each)
+    return Fault(status, kind, message or _first(complaints), complaints)
 
 
 def _exceptions(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
