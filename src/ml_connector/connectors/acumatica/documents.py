@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ml_connector.connectors.acumatica.errors import set_up, unexpected
 from ml_connector.connectors.acumatica.subaccounts import DimensionKind, dimension_of
-from ml_connector.connectors.acumatica.values import Row, amount, number, parts, text
+from ml_connector.connectors.acumatica.values import Row, amount, day, number, parts, text
 from ml_connector.connectors.texts import code, cut
 from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind, LedgerBill
 
@@ -96,7 +96,8 @@ def header_body(bill: Bill, plan: Plan) -> dict[str, Any]:
     """The document without its lines, on hold: it is taken off hold when it is posted.
 
     `Date` is the supplier's date and `PostPeriod` where it is posted. `Amount` is always said: where totals are
-    validated a bill leaves hold only with it (Acumatica dossier 10.1). Terms are left out, the due date is said.
+    validated a bill leaves hold only with it (Acumatica dossier 10.1). Terms are left out, the due date is said;
+    a debit adjustment has none.
     """
     body: dict[str, Any] = {
         "Type": SORTS[bill.kind].type,
@@ -111,7 +112,7 @@ def header_body(bill: Bill, plan: Plan) -> dict[str, Any]:
         body["PostPeriod"] = plan.period
     if plan.branch:
         body["BranchID"] = plan.branch
-    if bill.due_date is not None:
+    if bill.due_date is not None and bill.kind is DocumentKind.INVOICE:
         body["DueDate"] = bill.due_date
     if words := cut(bill.description, DESCRIPTION_LENGTH):
         body["Description"] = words
@@ -144,13 +145,13 @@ def _matched(line: BillLine, match: Match) -> dict[str, Any]:
     The price is said beside the sum: a quantity set after the sum would compute it anew.
     """
     assert line.quantity is not None
-    body: dict[str, Any] = {
-        "POOrderType": match.order_type, "POOrderNbr": match.order_number, "POLine": match.order_line,
-    }  # fmt: skip
     if match.receipt_number:
-        body |= {
+        # The receipt's line names the order's by itself (Acumatica dossier 10.3).
+        body: dict[str, Any] = {
             "POReceiptType": "Receipt", "POReceiptNbr": match.receipt_number, "POReceiptLine": match.receipt_line,
         }  # fmt: skip
+    else:
+        body = {"POOrderType": match.order_type, "POOrderNbr": match.order_number, "POLine": match.order_line}
     price = (line.net / line.quantity).quantize(_PRICE, rounding=ROUND_HALF_UP)
     return body | {"Qty": line.quantity, "UnitCost": price, "ExtendedCost": line.net}
 
@@ -245,38 +246,40 @@ def lines_there(bill: Bill, row: Row) -> int | None:
     there = parts(row, "Details")
     if len(there) > len(bill.lines):
         return None
-    for line, made in zip(bill.lines, there, strict=False):
-        if (line_text(bill, line), line.net) != (text(made, "TransactionDescription"), number(made, "Amount")):
-            return None
-    return len(there)
+    is_ours = all(_is_text(bill, line, made) and line.net == number(made, "Amount") for line, made in _pairs(bill, row))
+    return len(there) if is_ours else None
+
+
+def sum_differences(bill: Bill, row: Row) -> str:
+    """The first line that is stored with another sum than it was said with, in words; empty where there is none."""
+    for place, (line, made) in enumerate(_pairs(bill, row), 1):
+        theirs = number(made, "Amount")
+        if _is_text(bill, line, made) and theirs != line.net:
+            return f"row {place} is {theirs.normalize():f} in the ledger, {line.net:f} on the invoice"
+    return ""
+
+
+def _pairs(bill: Bill, row: Row) -> zip[tuple[BillLine, Row]]:
+    return zip(bill.lines, parts(row, "Details"), strict=False)
+
+
+def _is_text(bill: Bill, line: BillLine, made: Row) -> bool:
+    """True for the line's own text; the ledger may have cut it shorter than we did."""
+    ours, theirs = line_text(bill, line), text(made, "TransactionDescription")
+    return bool(theirs) and ours.startswith(theirs)
 
 
 # ------------------------------------------------------------------ what was stored
 
-
-def differences(bill: Bill, plan: Plan, row: Row) -> tuple[str, ...]:
-    """What a saved draft says otherwise than it was told, in words: a 200 is no proof (Acumatica dossier 3.1)."""
-    wanted = {name: _plain(value) for name, value in header_body(bill, plan).items() if name in _COMPARED}
-    found = {name: _as_told(row, name) for name in wanted}
-    return tuple(
-        f"{name} is {found[name] or 'empty'}, not {value}" for name, value in wanted.items() if found[name] != value
-    )
+COMPARED: Final = ("Vendor", "VendorRef", "Date", "DueDate", "PostPeriod", "CurrencyID", "BranchID")
+"""What must have been stored as it was said: a 200 is no proof of it (Acumatica dossier 3.1)."""
 
 
-_COMPARED: Final = frozenset({"Type", "Vendor", "VendorRef", "Date", "PostPeriod", "CurrencyID", "BranchID"})
-ECHOED: Final = ("Date", "DueDate", "PostPeriod", "BranchID")
-"""What is read of a draft only to compare it."""
+def header_changes(bill: Bill, plan: Plan, row: Row) -> dict[str, Any]:
+    """What of the header is stored otherwise than the bill says it, by field, as it should be."""
+    wanted = {name: value for name, value in header_body(bill, plan).items() if name in COMPARED}
+    return {name: value for name, value in wanted.items() if not _is_stored(row, name, value)}
 
 
-def _plain(value: Any) -> str:
-    return value.isoformat() if isinstance(value, date) else code(str(value))
-
-
-def _as_told(row: Row, name: str) -> str:
-    told = text(row, name)
-    return told[:10] if name == "Date" else code(told)
-
-
-def first_of(rows: Sequence[Row], bill_id: str) -> Row | None:
-    """The row with that id, however its letters are cased."""
-    return next((row for row in rows if text(row, "id").lower() == bill_id.lower()), None)
+def _is_stored(row: Row, name: str, wanted: Any) -> bool:
+    return day(row, name) == wanted if isinstance(wanted, date) else code(text(row, name)) == code(str(wanted))

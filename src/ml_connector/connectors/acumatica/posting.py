@@ -1,0 +1,362 @@
+"""Writing bills: saved on hold, compared, taken off hold and released; found again after a lost answer.
+
+A bill without its number in the body is made anew each time it is sent (Acumatica dossier 5, 10.6), and whether
+the company refuses a number twice is its own choice: looking beforehand is what prevents a second bill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import quote
+
+from ml_connector.connectors.acumatica.books import Books
+from ml_connector.connectors.acumatica.checking import Knowledge, findings_of, gather_knowledge, plan_of
+from ml_connector.connectors.acumatica.client import Acumatica
+from ml_connector.connectors.acumatica.documents import (
+    COMPARED,
+    HEADER,
+    LINES,
+    NEW,
+    ON_HOLD,
+    SORTS,
+    Plan,
+    header_body,
+    header_changes,
+    is_of,
+    ledger_bill_of,
+    line_bodies,
+    lines_there,
+    sort_of,
+    status_of,
+    sum_differences,
+)
+from ml_connector.connectors.acumatica.errors import ENTITY_ERRORS, is_missing, may_be_duplicate, unexpected
+from ml_connector.connectors.acumatica.manifest import (
+    FILTER_LENGTH,
+    LINES_PER_REQUEST,
+    NAME,
+    NUMBER_LENGTH,
+    RECORDS_PER_PAGE,
+)
+from ml_connector.connectors.acumatica.matching import Papers, read_papers, wanted_orders
+from ml_connector.connectors.acumatica.releasing import BILL, PATIENCE, Patience, lost, release
+from ml_connector.connectors.acumatica.values import Row, text
+from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.odata import literal
+from ml_connector.connectors.texts import units
+from ml_connector.records.invoice import Bill, BillStatus, LedgerBill
+from ml_connector.records.reason import Finding, Reason
+
+_WHOLE: Final = tuple(dict.fromkeys((*HEADER, *COMPARED, *LINES)))
+_PARTS: Final = ("Details",)
+_ONLY_CHANGE: Final = {"If-Match": "*"}
+"""A record that is gone is not made anew (Acumatica dossier 5)."""
+_NOT_THERE: Final = 412
+_REMOVABLE: Final = frozenset({"On Hold", "Balanced", "Pending Approval", "Rejected"})
+"""Never posted; what was is not touched."""
+_SAYS_LITTLE: Final = frozenset({Reason.REFUSED, Reason.OUT_OF_ORDER, Reason.UNEXPECTED, Reason.ADDRESS_WRONG})
+
+
+class Desk:
+    """Where bills are written. One document is worked on by one call at a time: the caller sees to that."""
+
+    def __init__(self, client: Acumatica, books: Books, *, branch: str = "", patience: Patience = PATIENCE) -> None:
+        self._client = client
+        self._books = books
+        self._branch = branch
+        self._patience = patience
+
+    async def check(self, bills: Sequence[Bill]) -> Mapping[str, tuple[Finding, ...]]:
+        """All that is known to speak against posting, without writing."""
+        if not bills:
+            return {}
+        known = await self._gather(self._books, bills)
+        return {bill.key: findings_of(bill, known) for bill in bills}
+
+    async def _gather(self, books: Books, bills: Sequence[Bill]) -> Knowledge:
+        papers = await read_papers(self._client, bills) if wanted_orders(bills) else Papers()
+        return await gather_knowledge(books, bills, papers)
+
+    # ------------------------------------------------------------------ finding
+
+    async def find(self, bills: Sequence[Bill]) -> Mapping[str, tuple[LedgerBill, ...]]:
+        """Documents of the same kind, vendor and number; voided and rejected ones as cancelled."""
+        found: dict[str, list[LedgerBill]] = {bill.key: [] for bill in bills}
+        for kind, sort in SORTS.items():
+            of_kind = [bill for bill in bills if bill.kind is kind]
+            rows: dict[str, Row] = {}
+            for wanted in _filters(of_kind):
+                where = f"Type eq {literal(sort.type)} and ({wanted})"
+                listed = await self._client.rows(BILL, where=where, select=HEADER, size=RECORDS_PER_PAGE)
+                rows |= {text(row, "id"): row for row in listed if sort_of(row) is sort}
+            for row in rows.values():
+                for bill in of_kind:
+                    if is_of(row, bill):
+                        found[bill.key].append(await self._known(bill, row))
+        return {key: tuple(each) for key, each in found.items()}
+
+    async def _known(self, bill: Bill, row: Row) -> LedgerBill:
+        """The document; one of ours that is half written tells no sums, since they are not the bill's yet."""
+        there = ledger_bill_of(row)
+        if len(bill.lines) <= LINES_PER_REQUEST or text(row, "Status") != ON_HOLD or there.net == bill.net:
+            return there
+        whole = await self._client.get(BILL, there.id, select=_WHOLE, expand=_PARTS, missing_ok=True)
+        is_half = whole is not None and lines_there(bill, whole) in range(1, len(bill.lines))
+        return replace(there, gross=None, net=None, tax=None) if is_half else there
+
+    async def read(self, bill_id: str) -> LedgerBill | None:
+        """One document by its id, None where it is gone."""
+        row = await self._header(bill_id)
+        return None if row is None else ledger_bill_of(row)
+
+    async def _header(self, bill_id: str) -> Row | None:
+        return await self._client.get(BILL, bill_id, select=HEADER, missing_ok=True)
+
+    # ------------------------------------------------------------------ creating
+
+    async def create(self, bill: Bill) -> LedgerBill:
+        """Saves the bill on hold: one call, more where it has very many lines.
+
+        Raises Refused where nothing was left behind, OutcomeUnknown where a draft may be there.
+        """
+        known = await self._gather(self._books, [bill])
+        if findings := findings_of(bill, known):
+            raise Refused(system=NAME, findings=findings)
+        plan = plan_of(bill, known, branch=self._branch)
+        body = header_body(bill, plan) | {"Details": line_bodies(bill, plan)[:LINES_PER_REQUEST]}
+        try:
+            row = await self._client.put(BILL, body, select=_WHOLE, expand=_PARTS, about=_about(bill))
+        except Refused as refusal:
+            raise await self._told_rightly(bill, refusal) from refusal
+        _require_saved(row)
+        try:
+            return ledger_bill_of(await self._brought_to(bill, plan, row))
+        except Unavailable as error:
+            raise _left_behind(row, error) from error
+        except Refused as error:
+            await self._take_back(row, error)
+            raise
+
+    async def _told_rightly(self, bill: Bill, refusal: Refused) -> Refused:
+        """Both guises of a number that is there already are settled by a look (Acumatica dossier 10.6)."""
+        if not may_be_duplicate(refusal):
+            return refusal
+        try:
+            twins = (await self.find([bill]))[bill.key]
+        except ConnectorError:
+            return refusal
+        standing = next((each for each in twins if each.status is not BillStatus.CANCELLED), None)
+        words = refusal.findings[0].vendor_text
+        if standing is not None:
+            subject = f"{SORTS[bill.kind].word} {standing.number} of vendor {standing.vendor}"
+            return _refusal(Finding(Reason.POSSIBLE_DUPLICATE, subject, words), refusal)
+        if refusal.code == ENTITY_ERRORS and refusal.reason is Reason.POSSIBLE_DUPLICATE:
+            return _refusal(Finding(Reason.REFUSED, words, words), refusal)
+        return refusal
+
+    async def _take_back(self, row: Row, error: Refused) -> None:
+        """Removes a draft that could not be brought to what the bill says: a refusal leaves nothing."""
+        try:
+            await self._client.delete(BILL, text(row, "id"))
+        except ConnectorError as stays:
+            raise _left_behind(row, error) from stays
+
+    # ------------------------------------------------------------------ completing
+
+    async def complete(self, bill: Bill, draft: LedgerBill) -> LedgerBill:
+        """The lines and dates of a draft of ours that a crash left unfinished."""
+        row = await self._client.get(BILL, draft.id, select=_WHOLE, expand=_PARTS, missing_ok=True)
+        if row is None:
+            raise OutcomeUnknown(system=NAME, detail=f"the draft {draft.number} is gone")
+        if status_of(row) is not BillStatus.DRAFT:
+            return ledger_bill_of(row)
+        known = await self._gather(self._books, [bill])
+        findings = findings_of(bill, known)
+        if findings and lines_there(bill, row) != len(bill.lines):
+            raise Refused(system=NAME, findings=findings)
+        return ledger_bill_of(await self._brought_to(bill, plan_of(bill, known, branch=self._branch), row))
+
+    async def _brought_to(self, bill: Bill, plan: Plan, row: Row) -> Row:
+        """The draft with all lines and with the header that the bill says, as it is stored then."""
+        row = await self._with_lines(bill, plan, row)
+        changes = header_changes(bill, plan, row)
+        if not changes:
+            return row
+        # Form logic can put its own value over one that came along (Acumatica dossier 5, U14): alone it stays.
+        fields = {"id": text(row, "id"), **changes}
+        row = await self._client.put(
+            BILL, fields, select=_WHOLE, expand=_PARTS, about=_about(bill), idempotent=True, headers=_ONLY_CHANGE
+        )
+        if others := header_changes(bill, plan, row):
+            raise unexpected(f"{text(row, 'ReferenceNbr')} keeps other values than the bill's: {', '.join(others)}")
+        return row
+
+    async def _with_lines(self, bill: Bill, plan: Plan, row: Row) -> Row:
+        """Writes the lines that are missing, some hundreds at a time, after those that are there."""
+        there = _count_of(bill, row)
+        if there == len(bill.lines):
+            return row
+        bodies = line_bodies(bill, plan)
+        for start in range(there, len(bodies), LINES_PER_REQUEST):
+            part = bodies[start : start + LINES_PER_REQUEST]
+            fields = {"id": text(row, "id"), "Details": part}
+            await self._client.put(BILL, fields, select=HEADER, about=_about(bill), headers=_ONLY_CHANGE)
+        whole = await self._client.get(BILL, text(row, "id"), select=_WHOLE, expand=_PARTS)
+        if whole is None or _count_of(bill, whole) != len(bill.lines):
+            raise unexpected(f"{text(row, 'ReferenceNbr')} does not hold the lines that were written")
+        return whole
+
+    # ------------------------------------------------------------------ posting
+
+    async def post(self, bill: Bill, draft: LedgerBill) -> LedgerBill:
+        """Takes a draft off hold and releases it; one that is posted by then is success too.
+
+        PENDING where an approval map has it. Raises Refused where it was turned down or cannot be released.
+        """
+        row = await self._off_hold(bill, draft)
+        there = ledger_bill_of(row)
+        if there.status is not BillStatus.DRAFT:
+            return _settled(there)
+        if text(row, "Status") == ON_HOLD:
+            finding = Finding(Reason.NOT_RELEASED, draft.number, "it was taken off hold, yet it is on hold")
+            raise Refused(system=NAME, findings=(finding,))
+        refusal = await release(self._client, draft.id, patience=self._patience, about=_about(bill))
+        return await self._released(bill, draft, refusal)
+
+    async def _off_hold(self, bill: Bill, draft: LedgerBill) -> Row:
+        """Once more does no harm; looks before it believes a refusal."""
+        fields = {"id": draft.id, "Hold": False}
+        try:
+            return await self._client.put(
+                BILL, fields, select=HEADER, about=_about(bill), idempotent=True, headers=_ONLY_CHANGE
+            )
+        except Refused as refusal:
+            if refusal.status == _NOT_THERE or is_missing(refusal):
+                raise OutcomeUnknown(system=NAME, detail=f"the draft {draft.number} is gone") from refusal
+            row = await self._header(draft.id)
+            if row is None or status_of(row) is BillStatus.DRAFT:
+                raise
+            return row
+
+    async def _released(self, bill: Bill, draft: LedgerBill, refusal: Refused | None) -> LedgerBill:
+        """What a release came to, by the bill's own status (Acumatica dossier 6)."""
+        try:
+            after = await self.read(draft.id)
+        except (Refused, Unavailable) as error:
+            raise lost(error) from error
+        if after is None:
+            raise OutcomeUnknown(system=NAME, detail=f"the draft {draft.number} is gone")
+        if after.status is not BillStatus.DRAFT:
+            return _settled(after)
+        if refusal is None:
+            raise OutcomeUnknown(system=NAME, detail=f"said that {draft.number} is released, yet it is not")
+        if refusal.reason not in _SAYS_LITTLE:
+            raise refusal
+        raise await self._why_not(bill, draft, refusal) from refusal
+
+    async def _why_not(self, bill: Bill, draft: LedgerBill, refusal: Refused) -> Refused:
+        """What has changed since the check, read anew; else that it cannot be released, with the ledger's words."""
+        try:
+            findings = findings_of(bill, await self._gather(Books(self._client), [bill]))
+        except ConnectorError:
+            findings = ()
+        words = "; ".join(each.vendor_text for each in refusal.findings if each.vendor_text)
+        found = [replace(each, vendor_text=words) for each in findings] or [
+            Finding(Reason.NOT_RELEASED, draft.number, words)
+        ]
+        return Refused(system=NAME, findings=found, status=refusal.status, code=refusal.code)
+
+    # ------------------------------------------------------------------ removing
+
+    async def discard(self, draft: LedgerBill) -> None:
+        """Deletes a draft; one that is gone already is fine, one that was ever posted is refused."""
+        row = await self._header(draft.id)
+        if row is None:
+            return
+        if text(row, "Status") not in _REMOVABLE:
+            finding = Finding(Reason.ALREADY_POSTED, text(row, "ReferenceNbr"), "only drafts are removed")
+            raise Refused(system=NAME, findings=(finding,))
+        try:
+            await self._client.delete(BILL, draft.id)
+        except Refused:
+            if text(row, "Status") == ON_HOLD:
+                raise
+            # In some workflows only what is on hold can be deleted.
+            fields = {"id": draft.id, "Hold": True}
+            await self._client.put(BILL, fields, select=HEADER, idempotent=True, headers=_ONLY_CHANGE)
+            await self._client.delete(BILL, draft.id)
+
+
+# ------------------------------------------------------------------ pieces
+
+
+def _filters(bills: Sequence[Bill]) -> Iterator[str]:
+    """Filters that together find the bills' vendors and numbers, each short enough for an address."""
+    pairs = dict.fromkeys(
+        f"(Vendor eq {literal(bill.vendor.strip())} and VendorRef eq {literal(bill.number.strip())})"
+        for bill in bills
+        if bill.number.strip() and units(bill.number.strip()) <= NUMBER_LENGTH
+    )
+    group: list[str] = []
+    taken = 0
+    for pair in pairs:
+        cost = len(quote(f"{pair} or ", safe="()"))
+        if group and taken + cost > FILTER_LENGTH:
+            yield " or ".join(group)
+            group, taken = [], 0
+        group.append(pair)
+        taken += cost
+    if group:
+        yield " or ".join(group)
+
+
+def _require_saved(row: Row) -> None:
+    """Raises where an answer that is no refusal shows that nothing was saved, or not what (dossier 3.1, 5)."""
+    if text(row, "ReferenceNbr") == NEW:
+        words = "a bill was entered, and nothing was saved: the user may only view the form AP301000"
+        raise Refused(system=NAME, findings=(Finding(Reason.RIGHTS_MISSING, NAME, words),))
+    if not text(row, "id") or not text(row, "ReferenceNbr"):
+        raise OutcomeUnknown(system=NAME, detail="a bill was saved, but its id or number was not told")
+
+
+def _count_of(bill: Bill, row: Row) -> int:
+    there = lines_there(bill, row)
+    if there is None and (differs := sum_differences(bill, row)):
+        raise Refused(system=NAME, findings=(Finding(Reason.TOTALS_DIFFER, differs),))
+    if there is None:
+        raise unexpected(f"the lines of {text(row, 'ReferenceNbr')} are not those of the bill")
+    return there
+
+
+def _settled(there: LedgerBill) -> LedgerBill:
+    """A bill that is no draft. Raises Refused where it was turned down."""
+    if there.status is BillStatus.CANCELLED:
+        raise Refused(system=NAME, findings=(Finding(Reason.APPROVAL_REFUSED, there.number),))
+    return there
+
+
+def _left_behind(row: Row, error: ConnectorError) -> OutcomeUnknown:
+    detail = f"the draft {text(row, 'ReferenceNbr')} was saved but is not complete: {error}"
+    return OutcomeUnknown(system=NAME, detail=detail, status=error.status, request_id=error.request_id)
+
+
+def _refusal(finding: Finding, of: Refused) -> Refused:
+    return Refused(system=NAME, findings=(finding,), status=of.status, code=of.code, request_id=of.request_id)
+
+
+def _about(bill: Bill) -> dict[Reason, str]:
+    """What a refusal is about where its text does not say."""
+    accounts: dict[str, Any] = dict.fromkeys(line.account for line in bill.lines)
+    return {
+        Reason.VENDOR_UNKNOWN: bill.vendor,
+        Reason.VENDOR_BLOCKED: bill.vendor,
+        Reason.CURRENCY_UNKNOWN: bill.currency,
+        Reason.RATE_MISSING: f"{bill.currency} on {bill.invoice_date.isoformat()}",
+        Reason.PERIOD_CLOSED: bill.posting_date.isoformat(),
+        Reason.POSSIBLE_DUPLICATE: f"{SORTS[bill.kind].word} {bill.number} of vendor {bill.vendor}",
+        Reason.ORDER_UNKNOWN: ", ".join(sorted(wanted_orders([bill]))),
+        Reason.ACCOUNT_UNKNOWN: ", ".join(accounts),
+        Reason.ACCOUNT_BLOCKED: ", ".join(accounts),
+    }
