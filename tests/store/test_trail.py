@@ -162,6 +162,21 @@ def test_a_secret_never_reaches_the_trail_however_deep_it_lies(name: str, value:
     assert "hush-hush" not in json.dumps(shown)
 
 
+@given(
+    names, st.sampled_from([":", " :", ": ", " : \n "]), st.sampled_from(['"hush-hush"', '{"x": "hush-hush"}', "4711"])
+)
+def test_a_secret_is_found_however_it_is_set_off_and_beside_empty_ones(name: str, colon: str, value: str) -> None:
+    body = f'{{"a": {{"{name}"{colon}null, "{name}x"{colon}""}}, "b": [{{"{name}"{colon}{value}}}]}}'
+    shown = packed(Scribe(KEY, redacted={"client_secret", "supplierBankIBAN"}), body.encode())
+    assert "hush-hush" not in json.dumps(shown)
+    assert "4711" not in json.dumps(shown)
+
+
+def test_a_body_whose_secrets_are_all_empty_is_kept_as_it_came(scribe: Scribe) -> None:
+    body = b'{"client_secret" : null, "supplierBankIBAN":"", "my_client_secret": "shown", "sum": 1.50}'
+    assert packed(scribe, body)["request"] == body.decode()
+
+
 def test_a_form_with_a_secret_is_withheld_whole(scribe: Scribe) -> None:
     shown = packed(scribe, b"grant_type=client_credentials&client_secret=hush-hush")
     assert "hush-hush" not in json.dumps(shown)

@@ -101,7 +101,9 @@ class Scribe:
         self._key = key
         self._seal_key = hmac.digest(key, b"seal", "sha256")
         self._names = frozenset(name.lower() for name in redacted)
-        self._hints = tuple(sorted(name.encode() for name in self._names))
+        named = b"|".join(re.escape(name.encode()) for name in sorted(self._names)) or rb"(?!)"
+        self._named = re.compile(named)
+        self._filled = re.compile(rb'"(?:%s)"\s*+:\s*+(?!null\b|"")' % named)
 
     def with_redacted(self, redacted: Iterable[str]) -> Scribe:
         """The same scribe, leaving out further names."""
@@ -158,14 +160,17 @@ class Scribe:
     def _shown(self, body: bytes | None) -> str | None:
         if not body:
             return None
-        lowered = body.lower()
-        for hint in self._hints:
-            if hint in lowered:
-                body = self._redacted(body)
-                break
+        if self._may_hold_secret(body):
+            body = self._redacted(body)
         if len(body) > BODY_LIMIT:
             return body[:BODY_LIMIT].decode("utf-8", "replace") + f"… ({len(body)} bytes in all)"
         return body.decode("utf-8", "replace")
+
+    def _may_hold_secret(self, body: bytes) -> bool:
+        """True where one of the names is there, in JSON with a value: most large answers only carry it empty."""
+        lowered = body.lower()
+        is_json = lowered.lstrip().startswith((b"{", b"["))
+        return (self._filled if is_json else self._named).search(lowered) is not None
 
     def _redacted(self, body: bytes) -> bytes:
         try:
