@@ -13,4 +13,5 @@ pytest.register_assert_rewrite(
     "conformance.lost_replies",
     "conformance.settling",
     "conformance.approving",
+    "conformance.enduring",
 )

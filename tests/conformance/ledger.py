@@ -14,6 +14,7 @@ is) and names its writes and the ways in which its set-up can be wrong:
 
 from __future__ import annotations
 
+from conformance.enduring import Enduring
 from conformance.lost_replies import LostReplies
 from conformance.posting import Posting
 from conformance.reading import Reading
@@ -22,5 +23,5 @@ from conformance.settling import Settling
 from conformance.signing_in import SigningIn
 
 
-class LedgerConformance(SigningIn, Reading, Posting, Refusals, LostReplies, Settling):
+class LedgerConformance(SigningIn, Reading, Posting, Refusals, LostReplies, Enduring, Settling):
     """Everything a ledger's connector must do."""
