@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from itertools import zip_longest
 from typing import Final
 
@@ -53,6 +53,8 @@ class Period:
     id: str
     """`MMYYYY`: the first part is its number in the financial year, which need not be a calendar month."""
     starts: date
+    ends: date
+    """Its last day."""
     is_open: bool
 
 
@@ -165,7 +167,16 @@ class Books:
         years = await self.years.get()
         year_of = {each: _year_on(years, each) for each in asked}
         found = await self._periods.get({year for year in year_of.values() if year})
-        return {each: period_on(found.get(year_of[each]) or (), each) for each in asked}
+        return {each: _on(found.get(year_of[each]) or (), each) for each in asked}
+
+    async def periods_between(self, since: date, until: date) -> tuple[Period, ...]:
+        """The financial periods that have any of the days from `since` to `until`."""
+        years = await self.years.get()
+        first = _year_on(years, since)
+        wanted = {year for starts, year in years if year == first or since <= starts <= until}
+        found = await self._periods.get(wanted)
+        every = (each for periods in found.values() for each in periods or ())
+        return tuple(each for each in every if each.starts <= until and each.ends >= since)
 
     async def _load_years(self) -> tuple[tuple[date, str], ...]:
         rows = await self._client.rows("FinancialPeriod", select=("FinancialYear", "StartDate"))
@@ -175,13 +186,15 @@ class Books:
             )
         )
 
-    async def _load_periods(self, years: frozenset[str]) -> Mapping[str, tuple[Row, ...]]:
+    async def _load_periods(self, years: frozenset[str]) -> Mapping[str, tuple[Period, ...]]:
         wanted = sorted(years)
         # By key: a list need not bring the periods (Acumatica dossier 4.2).
         found = await asyncio.gather(
             *(self._client.get("FinancialPeriod", year, expand=("Details",), missing_ok=True) for year in wanted)
         )
-        return {year: tuple(parts(row, "Details")) for year, row in zip(wanted, found, strict=True) if row is not None}
+        return {
+            year: periods_of(parts(row, "Details")) for year, row in zip(wanted, found, strict=True) if row is not None
+        }
 
     async def _where_allowed(self, entity: str, select: tuple[str, ...], where: str = "") -> list[Row]:
         """The rows; none where the feature is off, which is answered as a right that is missing (dossier 8)."""
@@ -214,20 +227,34 @@ def _year_on(years: tuple[tuple[date, str], ...], when: date) -> str:
     return next((year for starts, year in reversed(years) if starts <= when), "")
 
 
-def period_on(rows: Iterable[Row], when: date) -> Period | None:
-    """The period that began last; those for adjustments are of no length and are passed over."""
-    begun = [
-        (starts, row)
-        for row in rows
-        if (starts := day(row, "StartDate")) is not None and starts <= when and not is_set(row, "AdjustmentPeriod")
-    ]
-    if not begun:
-        return None
-    starts, row = max(begun, key=lambda each: each[0])
-    ends = day(row, "EndDate")
-    if ends is not None and when > ends:
-        return None
-    return Period(period_id(text(row, "FinancialPeriodID")), starts, _is_open(row))
+def periods_of(rows: Iterable[Row]) -> tuple[Period, ...]:
+    """The periods of a financial year in their order; those for adjustments, which have no days, are passed over.
+
+    A period ends where the next one begins, whether its own end is told as the last day or as the one after it.
+    """
+    begun = sorted(
+        ((starts, row) for row in rows if (starts := day(row, "StartDate")) is not None and _has_days(row)),
+        key=lambda each: each[0],
+    )
+    nexts = [starts for starts, _ in begun[1:]]
+    return tuple(
+        Period(period_id(text(row, "FinancialPeriodID")), starts, _end_of(row, starts, after), _is_open(row))
+        for (starts, row), after in zip(begun, [*nexts, None], strict=True)
+    )
+
+
+def _has_days(row: Row) -> bool:
+    return not is_set(row, "AdjustmentPeriod") and day(row, "StartDate") != day(row, "EndDate")
+
+
+def _end_of(row: Row, starts: date, after: date | None) -> date:
+    if after is not None:
+        return after - timedelta(days=1)
+    return day(row, "EndDate") or starts
+
+
+def _on(periods: Iterable[Period], when: date) -> Period | None:
+    return next((each for each in periods if each.starts <= when <= each.ends), None)
 
 
 def period_id(told: str) -> str:
