@@ -36,6 +36,9 @@ class Wire:
     """Method, and path with query below the site's name."""
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    running: int = 0
+    most: int = 0
+    """Calls that were under way at once."""
 
     def side(self, *, keepsake: Keepsake | None = None, mapping: MappingRules | None = None, **values: Any) -> Side:
         settings = {
@@ -60,6 +63,10 @@ class Wire:
         self.headers.append(dict(request.headers))
         if path != "/entity" and request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
             return web.Response(status=401)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await asyncio.sleep(0.002)
+        self.running -= 1
         return self.answer(request) or web.json_response([])
 
     async def _token(self, request: web.Request) -> web.Response:
