@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from random import Random
+from typing import TypeVar
+
 import pytest
 
 from conformance.bench import Act, ApprovingBench, Harm
+from conformance.enduring import TURNS, settle, strike_at_random
 from conformance.stage import (
     AFTER_THE_WORK,
     BEFORE_THE_WORK,
@@ -17,9 +23,19 @@ from conformance.stage import (
     waiting_of,
 )
 from ml_connector.connectors.base import Ledger
-from ml_connector.connectors.errors import OutcomeUnknown, Refused
+from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
 from ml_connector.records.invoice import BillStatus, DocumentKind
 from ml_connector.records.reason import Reason
+
+T = TypeVar("T")
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """A call that may be repeated, until it is answered."""
+    for _ in range(TURNS):
+        with suppress(Unavailable, OutcomeUnknown):
+            return await call()
+    raise AssertionError("there was no answer")
 
 
 class Approving(Stage):
@@ -106,3 +122,27 @@ class Approving(Stage):
         await bench.approve(waiting.id)
         assert (await ledger.post(bill, waiting)).status is BillStatus.POSTED
         await assert_stands_as_said(bench, bill)
+
+    @pytest.mark.parametrize("walk", range(3))
+    async def test_each_bill_is_posted_once_whatever_people_and_the_wire_do(
+        self, bench: ApprovingBench, ledger: Ledger, walk: int
+    ) -> None:
+        chance = Random(walk)
+        bills = [bill_of(bench, f"A-{at}", kind=chance.choice(list(DocumentKind))) for at in range(8)]
+        await bench.leave_unposted()
+        await strike_at_random(bench, self.writes, chance)
+        for bill in bills:
+            waiting = await settle(ledger, bill)
+            for _ in range(chance.randrange(3)):
+                await bench.turn_down(waiting.id)
+                turned_down = await patiently(lambda: ledger.read_bill(bill, waiting.id))  # noqa: B023 - at once
+                assert turned_down is not None
+                assert turned_down.status is BillStatus.CANCELLED
+                await patiently(lambda: ledger.discard(bill, waiting))  # noqa: B023
+                waiting = await settle(ledger, bill)
+            await bench.approve(waiting.id)
+            posted = await patiently(lambda: ledger.post(bill, waiting))  # noqa: B023
+            assert posted.status is BillStatus.POSTED
+        for bill in bills:
+            await assert_stands_as_said(bench, bill)
+        assert len(await bench.bills()) == len(bills)

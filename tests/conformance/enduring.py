@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 
-from conformance.bench import Act, Bench, Harm, Site
+from conformance.bench import Act, Bench, Harm, Site, Write
 from conformance.stage import Stage, assert_stands_as_said, bill_of, found_of, line_of
 from ml_connector.connectors.base import Ledger
 from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
@@ -49,6 +50,14 @@ async def settle(ledger: Ledger, bill: Bill) -> LedgerBill:
     raise AssertionError(f"{bill.number} was not settled in {TURNS} turns")
 
 
+async def strike_at_random(bench: Bench, writes: Sequence[Write], chance: Random) -> None:
+    """Puts faults on calls to come, most of them on those that post."""
+    posts = [write.site for write in writes if write.act in (Act.CREATE, Act.POST)]
+    for _ in range(TURNS):
+        site = chance.choice([*posts, Site(_ANYWHERE, "GET"), Site(_ANYWHERE, "POST")])
+        await bench.strike(chance.choice(HARMS), Site(site.path, site.method, skip=chance.randrange(12)))
+
+
 class Enduring(Stage):
     """Faults on every call, reads and writes, in an order chosen by a number: it can be walked again."""
 
@@ -57,10 +66,7 @@ class Enduring(Stage):
         chance = Random(walk)
         lines = [line_of(bench, dimensions={bench.facts.dimension: value}) for value in bench.facts.values]
         bills = [bill_of(bench, f"E-{at}", kind=chance.choice(list(DocumentKind)), lines=lines) for at in range(BILLS)]
-        posts = [write.site for write in self.writes if write.act in (Act.CREATE, Act.POST)]
-        for _ in range(TURNS):
-            site = chance.choice([*posts, Site(_ANYWHERE, "GET"), Site(_ANYWHERE, "POST")])
-            await bench.strike(chance.choice(HARMS), Site(site.path, site.method, skip=chance.randrange(12)))
+        await strike_at_random(bench, self.writes, chance)
         ledgers = [bench.open(bench.side()) for _ in range(2)]
         try:
             # Two processes, one after the other on each bill, as the lock on a connection lets them.
