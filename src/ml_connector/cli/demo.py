@@ -27,6 +27,8 @@ _SYSTEMS: Final = {
     "SAP Business One": ("DEMO_B1_URL", 40),
 }
 """The simulated systems: the variable of the file that holds the address, and the port counted from the first."""
+_IMPORT_DELAY: Final = "0.2"
+"""Seconds an import takes in the simulated Basware: nobody who looks at a demo wants to wait."""
 _FILE: Final = "demo.yaml"
 _LEFT_OUT: Final = ("database_url", "key", "key_file")
 
@@ -237,7 +239,7 @@ Ctrl-C ends all of it."""
 async def _sandbox(port_base: int) -> AsyncGenerator[None]:
     """The simulated systems in a process of their own. Raises `Unlucky` where they do not come up."""
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ml_connector.sandbox", "--port-base", str(port_base),
+        sys.executable, "-m", "ml_connector.sandbox", "--port-base", str(port_base), "--import-delay", _IMPORT_DELAY,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     assert child.stdout is not None
