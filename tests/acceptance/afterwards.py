@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import ClassVar
 
-from acceptance.product import Product, Said, query
+from acceptance.product import Product, Said, connection, query
 from acceptance.simulated import Fields, Simulated, company_of, invoices_of
 
 VENDORS = 20
@@ -270,3 +272,31 @@ def _paid(response: Fields) -> Decimal:
 
 def _active(small: Small) -> set[str]:
     return {each["externalCode"] for each in small.systems.held_in_basware("vendors", small.code) if each["active"]}
+
+
+@contextmanager
+def connected(household: Household, code: str, tmp_path: Path, *, name: str, **changes: str) -> Iterator[Product]:
+    """One more connection of the household, set up in another way."""
+    product = household.product
+    file = tmp_path / "more.yaml"
+    file.write_text("connections:\n" + connection(household.systems, code, name=name, **changes), encoding="utf-8")
+    product.well("apply", str(file))
+    yield product
+
+
+def assert_said_in_words(product: Product, name: str, *, side: str, step: str, advice: str) -> str:
+    """The connection test names the step and what to do, a run fails, and no secret is in either; the run's error."""
+    tested = product.run("ping", name, "--json")
+    assert tested.code == 1
+    (failed,) = [each for each in tested.json if not each["ok"]]
+    assert (failed["side"], failed["step"]) == (side, step)
+    assert advice in failed["advice"]
+    spoken = product.run("ping", name)
+    assert spoken.code == 1
+    assert "What to do:" in spoken.out
+    run = product.run("run", name, "tax-codes", "--json")
+    assert run.code == 1
+    assert run.flow("tax-codes")["outcome"] == "failed"
+    for said in (tested, spoken, run):
+        assert "not-the-secret" not in said.out + said.err
+    return run.flow("tax-codes")["error"]
