@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 
 from ml_connector.connectors.acumatica.address import text_of
-from ml_connector.connectors.acumatica.attaching import Attachments
+from ml_connector.connectors.acumatica.attaching import attach
 from ml_connector.connectors.acumatica.books import Books
-from ml_connector.connectors.acumatica.checking import Settings
 from ml_connector.connectors.acumatica.client import Acumatica
 from ml_connector.connectors.acumatica.manifest import CAPABILITIES, MANIFEST, NAME
 from ml_connector.connectors.acumatica.pinging import Test
@@ -45,8 +44,7 @@ class AcumaticaLedger:
         self._branch = branch
         self._books = Books(self._client)
         self._reader = Reader(self._client, dimensions=dimensions, today=today)
-        self._desk = Desk(self._client, self._books, Settings(branch=branch, tolerance=side.mapping.tolerance))
-        self._attachments = Attachments(self._client)
+        self._desk = Desk(self._client, self._books, branch=branch)
         self._settlements = SettlementReader(self._client)
 
     @property
@@ -85,7 +83,8 @@ class AcumaticaLedger:
 
     async def read_bill(self, bill: Bill, bill_id: str) -> LedgerBill | None:
         """One bill by its id, which is lasting."""
-        return await self._desk.read(bill, bill_id)
+        del bill
+        return await self._desk.read(bill_id)
 
     async def create(self, bill: Bill) -> LedgerBill:
         """A bill on hold with everything the bill says."""
@@ -101,16 +100,17 @@ class AcumaticaLedger:
 
     async def discard(self, bill: Bill, draft: LedgerBill) -> None:
         """Deletes a bill that was never released."""
-        await self._desk.discard(bill, draft)
+        del bill
+        await self._desk.discard(draft)
 
     async def attach(self, bill: Bill, posted: LedgerBill, *, name: str, content: bytes) -> None:
         """Puts a file to the bill, once."""
         del bill
-        await self._attachments.put(posted.id, name=name, content=content)
+        await attach(self._client, posted.id, name=name, content=content)
 
     def posted(self, *, since: date, until: date) -> AsyncIterator[Page[LedgerBill]]:
         """Released bills and debit adjustments by date."""
-        return posted_bills(self._client, since=since, until=until)
+        return posted_bills(self._client, self._books, since=since, until=until)
 
     def settlements(self, *, since: str | None, ours: OurBills) -> AsyncIterator[Page[Settlement]]:
         """How far bills are paid, for those that changed since the mark."""
