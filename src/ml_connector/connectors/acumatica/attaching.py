@@ -20,23 +20,29 @@ _EXTENSION_LENGTH: Final = 8
 _NOT_IN_FILE_NAMES: Final = re.compile(r'[<>:"/\\|?*{}\x00-\x1f\x7f]')
 
 
-async def attach(client: Acumatica, bill_id: str, *, name: str, content: bytes) -> None:
-    """Puts a file to a bill; one of that name that is there already stays, since another would replace it.
+class Attachments:
+    """Puts files to bills, once each."""
 
-    Raises Refused where it is too large, or where the bill is gone.
-    """
-    if len(content) > FILE_SIZE:
-        finding = Finding(Reason.REFUSED, f"the file {name} has {len(content)} bytes, the most is {FILE_SIZE}")
-        raise Refused(system=NAME, findings=(finding,))
-    row = await client.get(BILL, bill_id, select=("ReferenceNbr", "files"), expand=("files",))
-    assert row is not None, "only a missing record that may be missing is None"
-    wanted = file_name(name)
-    if wanted.lower() in {each.lower() for each in names_of(row)}:
-        return
-    link = str(part(row, "_links").get("files:put") or "")
-    if not link:
-        raise unexpected("the bill offers no link to put files to")
-    await client.upload(link, wanted, content)
+    def __init__(self, client: Acumatica) -> None:
+        self._client = client
+
+    async def put(self, bill_id: str, *, name: str, content: bytes) -> None:
+        """A file of that name that is there already stays, since another would replace it.
+
+        Raises Refused where it is too large, or where the bill is gone.
+        """
+        if len(content) > FILE_SIZE:
+            finding = Finding(Reason.REFUSED, f"the file {name} has {len(content)} bytes, the most is {FILE_SIZE}")
+            raise Refused(system=NAME, findings=(finding,))
+        row = await self._client.get(BILL, bill_id, select=("ReferenceNbr", "files"), expand=("files",))
+        assert row is not None, "only a record that may be missing is None"
+        wanted = file_name(name)
+        if wanted.lower() in {each.lower() for each in names_of(row)}:
+            return
+        link = str(part(row, "_links").get("files:put") or "")
+        if not link:
+            raise unexpected("the bill offers no link to put files to")
+        await self._client.upload(link, wanted, content)
 
 
 def names_of(row: Row) -> list[str]:

@@ -75,6 +75,8 @@ class Match:
     order_line: int
     receipt_number: str = ""
     receipt_line: int | None = None
+    is_counted: bool = True
+    """False for a line that is billed by its sum, having no quantity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,8 @@ def _matched(line: BillLine, match: Match) -> dict[str, Any]:
         }  # fmt: skip
     else:
         body = {"POOrderType": match.order_type, "POOrderNbr": match.order_number, "POLine": match.order_line}
+    if not match.is_counted:
+        return body | {"ExtendedCost": line.net}
     price = (line.net / line.quantity).quantize(_PRICE, rounding=ROUND_HALF_UP)
     return body | {"Qty": line.quantity, "UnitCost": price, "ExtendedCost": line.net}
 

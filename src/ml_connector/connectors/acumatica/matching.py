@@ -6,21 +6,20 @@ What of an order is billed already is not told (Acumatica dossier 9.5.1): the le
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
 from ml_connector.connectors.acumatica.client import Acumatica
 from ml_connector.connectors.acumatica.documents import Match
 from ml_connector.connectors.acumatica.manifest import FILTER_LENGTH, RECORDS_PER_PAGE
+from ml_connector.connectors.acumatica.orders import NORMAL, is_billable
 from ml_connector.connectors.acumatica.values import Row, is_set, number, parts, text
 from ml_connector.connectors.odata import any_of, chunks_of_filter
 from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import Bill, BillLine, DocumentKind
 from ml_connector.records.reason import Finding, Reason
 
-_BILLABLE: Final = frozenset({"Open", "Completed"})
-"""Completed: received in full, not yet billed in full (Acumatica dossier 9.5.1)."""
 _RECEIPT: Final = "Receipt"
 _ORDER_FIELDS: Final = (
     "Type", "OrderNbr", "Status", "VendorID", "CurrencyID", "Details/LineNbr", "Details/OrderQty", "Details/Cancelled",
@@ -106,26 +105,24 @@ def _match_of(bill: Bill, line: BillLine, papers: Papers, taken: Taken) -> Match
     if line.net <= 0 or quantity <= 0:
         raise _differs(f"a row matched to order {_place(line)} takes away, or nothing")
     key = (text(order, "Type"), text(order, "OrderNbr"), text(row, "LineNbr"))
+    is_counted = number(row, "OrderQty") != 0
     most = number(row, "OrderQty") * max(number(row, "MaxReceiptPercent"), _PERCENT) / _PERCENT
-    if taken.add(key, quantity) > most:
+    if is_counted and taken.add(key, quantity) > most:
         raise _differs(f"{taken.quantities[key]:f} are invoiced on order {_place(line)}, where {most:f} are ordered")
-    match = Match(key[0], key[1], int(number(row, "LineNbr")))
+    match = Match(key[0], key[1], int(number(row, "LineNbr")), is_counted=is_counted)
     return _on_receipt(line, match, papers.receipts) if line.receipt_number.strip() else match
 
 
 def _order_of(bill: Bill, line: BillLine, orders: Sequence[Row]) -> Row:
     wanted = code(line.order_number)
-    named = [each for each in orders if code(text(each, "OrderNbr")) == wanted]
-    standing = [each for each in named if text(each, "Status") in _BILLABLE]
+    named = [each for each in orders if code(text(each, "OrderNbr")) == wanted and text(each, "Type") == NORMAL]
+    standing = [each for each in named if is_billable(each)]
     if not standing:
         raise Mismatch(Finding(Reason.ORDER_UNKNOWN, line.order_number.strip()))
     theirs = [each for each in standing if code(text(each, "VendorID")) == code(bill.vendor)]
     if not theirs:
         owner = text(standing[0], "VendorID")
         raise _differs(f"order {line.order_number.strip()} is of supplier {owner}, not of {bill.vendor.strip()}")
-    if len(theirs) > 1:
-        types = ", ".join(sorted(text(each, "Type") for each in theirs))
-        raise _differs(f"{len(theirs)} orders have the number {line.order_number.strip()} ({types})")
     if code(text(theirs[0], "CurrencyID")) not in ("", code(bill.currency)):
         currency = text(theirs[0], "CurrencyID")
         raise _differs(f"order {line.order_number.strip()} is in {currency}, the invoice in {code(bill.currency)}")
@@ -148,10 +145,8 @@ def _on_receipt(line: BillLine, match: Match, receipts: Sequence[Row]) -> Match:
         for row in parts(receipt, "Details"):
             source = (text(row, "POOrderType"), text(row, "POOrderNbr"), text(row, "POLineNbr"))
             if source == (match.order_type, match.order_number, str(match.order_line)):
-                return Match(
-                    match.order_type, match.order_number, match.order_line, text(receipt, "ReceiptNbr"),
-                    int(number(row, "LineNbr")),
-                )  # fmt: skip
+                place = int(number(row, "LineNbr"))
+                return replace(match, receipt_number=text(receipt, "ReceiptNbr"), receipt_line=place)
     raise _differs(f"receipt {wanted} holds nothing of order {_place(line)}")
 
 

@@ -21,15 +21,13 @@ EARLIER: Final = timedelta(days=92)
 LATER: Final = timedelta(days=31)
 
 
-async def posted_bills(
-    client: Acumatica, books: Books, *, since: date, until: date
-) -> AsyncIterator[Page[LedgerBill]]:  # fmt: skip
+async def posted_bills(client: Acumatica, *, since: date, until: date) -> AsyncIterator[Page[LedgerBill]]:
     """Released bills and debit adjustments with a posting date from `since` to `until`, page by page.
 
     A bill has a date, the supplier's, and a period that it is posted in: its posting date is that date, or the day
     of the period that is nearest to it.
     """
-    periods = {each.id: each for each in await books.periods_between(since, until)}
+    periods = {each.id: each for each in await Books(client).periods_between(since, until)}
     types = any_of("Type", [sort.type for sort in SORTS.values()])
     first, last = _midnight(since - EARLIER), _midnight(until + LATER)
     where = f"Date ge {moment(first)} and Date le {moment(last)} and ({types})"
