@@ -24,7 +24,7 @@ ZERO = Decimal(0)
 PAGES = {
     "GET /_sandbox/bills": "?company= (&rows=true): every bill and adjustment, released or not",
     "POST /_sandbox/bill": "{company, id | number, ...fields of Bill}: somebody changes one in the screen",
-    "POST /_sandbox/release": "{company, id | number}: somebody releases a balanced bill",
+    "POST /_sandbox/release-bill": "{company, id | number}: somebody releases a balanced bill",
     "POST /_sandbox/remove": "{company, id | number}: somebody deletes a bill that is not released",
     "POST /_sandbox/pay": "{company, id | number, type?, date?, amount?, discount?, reference?, released?}; a debit "
     "adjustment is refunded",
@@ -333,7 +333,7 @@ def _reject(books: Books, asked: Asked) -> Any:
 
 ACTIONS: dict[str, Callable[[Books, Asked], Any]] = {
     "bill": _change_bill,
-    "release": _release,
+    "release-bill": _release,
     "remove": _remove,
     "pay": _pay,
     "pay-many": _pay_many,
