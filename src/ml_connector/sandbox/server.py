@@ -11,12 +11,14 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from ml_connector.sandbox.acumatica import Acumatica
 from ml_connector.sandbox.basware import Basware
 from ml_connector.sandbox.business_central import BusinessCentral
 from ml_connector.sandbox.clock import Clock
 from ml_connector.sandbox.company import found
 from ml_connector.sandbox.sap_business_one import SapBusinessOne, as_invoiced
 
+_ACUMATICA = 10
 _BUSINESS_CENTRAL = 20
 _SAP_BUSINESS_ONE = 40
 
@@ -61,22 +63,28 @@ async def start(
 ) -> Running:
     """Serves every system from `port_base` on; returns once they answer.
 
-    Company 1000 keeps its books in Business Central, 2000 in SAP Business One. `seeded=False` founds both without
-    invoices. Raises OSError where a port is taken.
+    Company 1000 keeps its books in Business Central, 2000 in SAP Business One, 3000 in Acumatica. `seeded=False` founds
+    them without invoices. Raises OSError where a port is taken.
     """
     clock = Clock()
     first = today or clock.now().date()
-    acme, second = (found(code, today=first, invoices=None if seeded else 0) for code in ("1000", "2000"))
+    acme, second, third = (
+        found(code, today=first, invoices=None if seeded else 0) for code in ("1000", "2000", "3000")
+    )
     systems: dict[str, tuple[int, System]] = {
         "basware": (
             port_base,
             Basware(
                 clock=clock,
-                companies=[acme, as_invoiced(second)],
+                companies=[acme, as_invoiced(second), third],
                 file_origin=f"http://{host}:{port_base + 1}",
                 token_seconds=token_seconds,
                 import_delay=import_delay,
             ),
+        ),
+        "acumatica": (
+            port_base + _ACUMATICA,
+            Acumatica(clock=clock, companies=[third], token_seconds=token_seconds),
         ),
         "business-central": (
             port_base + _BUSINESS_CENTRAL,

@@ -116,7 +116,7 @@ class Acumatica:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         steps = read_steps(request.rel_url.raw_path)
         try:
-            _require_site(request, steps)
+            _require_site(request, steps, query=self.gate.query)
             body = await request.read()
             return await self._routed(request, steps[1:], body)
         except Refusal as refused:
@@ -273,8 +273,10 @@ class Acumatica:
         return web.Response(status=302, headers={"Location": f"{asked.get('redirect_uri', '')}?{urlencode(answer)}"})
 
 
-def _require_site(request: web.Request, steps: tuple[str, ...]) -> None:
+def _require_site(request: web.Request, steps: tuple[str, ...], *, query: int) -> None:
     """What IIS refuses before the site sees it: a POST without length, an empty one too (Acumatica dossier 2.1)."""
+    if query and len(request.rel_url.raw_query_string) > query:
+        raise RawRefusal(404, "<html><body>404.15 - The query string is too long.</body></html>")
     lengths = ("Content-Length", "Transfer-Encoding")
     if request.method == "POST" and not any(name in request.headers for name in lengths):
         raise RawRefusal(411, _LENGTH_REQUIRED)
@@ -289,6 +291,8 @@ def _credentials(request: web.Request, body: bytes) -> dict[str, str]:
         asked = json.loads(body)
     except ValueError:
         raise bad_request("The request is invalid.") from None
+    if not isinstance(asked, dict):
+        raise bad_request("The request is invalid.")
     return {name.lower(): str(value) for name, value in asked.items() if value is not None}
 
 

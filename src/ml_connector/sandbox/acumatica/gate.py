@@ -24,6 +24,8 @@ class Gate:
     """0 for no limit."""
     concurrent: int = 0
     queue: int = 20
+    query: int = 0
+    """Longest query string that the web server takes; 0 for no limit (UNCONFIRMED, depends on the set-up of IIS)."""
     plain_text: bool = False
     declined: int = 0
     delayed: int = 0

@@ -51,7 +51,7 @@ PAGES = {
     "POST /_sandbox/features": "{company?, subaccounts?, projects?}",
     "POST /_sandbox/rights": "{company?, entity, allowed}: the form of an entity",
     "POST /_sandbox/seats": "{limit?, plain_text?, free?}: API users at a time; `free` signs everybody out",
-    "POST /_sandbox/limits": "{per_minute?, concurrent?, queue?, plain_text?}: 0 for none",
+    "POST /_sandbox/limits": "{per_minute?, concurrent?, queue?, query?, plain_text?}: 0 for none",
     "POST /_sandbox/optimizer": "{entity, field, fails}: a computed view; {silent_orders?, split_views?}",
     "POST /_sandbox/actions": "{polls?, seconds?, immediate?, location?, slow?}: how actions answer",
     "POST /_sandbox/expire-tokens": "{refresh?, seconds?}: ends access tokens, and refresh tokens too; seconds of new",
@@ -74,7 +74,7 @@ _PREFERENCES = frozenset(
     }
 )
 _FEATURES = frozenset({"subaccounts", "projects"})
-_LIMITS = frozenset({"per_minute", "concurrent", "queue", "plain_text"})
+_LIMITS = frozenset({"per_minute", "concurrent", "queue", "query", "plain_text"})
 _ACTIONS = frozenset({"polls", "seconds", "immediate", "location", "slow"})
 
 
