@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -10,7 +11,10 @@ from conformance.bench import Bench, PingFailure
 from conformance.stage import Stage, bill_of, found_of, posted_of
 from ml_connector.connectors.base import Ledger, PingStep
 from ml_connector.connectors.errors import ConnectorError, Refused
+from ml_connector.connectors.http import recording
+from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import BillStatus
+from ml_connector.records.master_data import Vendor
 from ml_connector.records.reason import Reason
 
 WRONG = "a-secret-that-is-wrong"
@@ -19,6 +23,19 @@ WRONG = "a-secret-that-is-wrong"
 async def steps_of(ledger: Ledger) -> list[PingStep]:
     """Every step a connection test takes."""
     return [step async for step in ledger.ping()]
+
+
+def _kept(body: bytes, bench: Bench) -> str:
+    """A body as the trail keeps it: without the values of the members that the manifest names."""
+    names = {name.lower() for name in bench.connector.manifest.redacted}
+
+    def of(members: list[tuple[str, object]]) -> dict[str, object]:
+        return {name: value for name, value in members if name.lower() not in names}
+
+    try:
+        return json.dumps(json.loads(body, object_pairs_hook=of), ensure_ascii=False)
+    except ValueError:
+        return body.decode(errors="replace")
 
 
 class SigningIn(Stage):
@@ -69,6 +86,18 @@ class SigningIn(Stage):
     async def test_a_session_is_kept_over_a_whole_bill(self, bench: Bench, ledger: Ledger) -> None:
         await posted_of(ledger, bill_of(bench, "S-1"))
         assert len([call for call in await bench.calls() if call.is_sign_in]) == 1
+
+    async def test_what_is_kept_of_the_calls_holds_no_secret_and_no_bank_account(
+        self, bench: Bench, ledger: Ledger
+    ) -> None:
+        async with recording() as exchanges:
+            await posted_of(ledger, bill_of(bench, "S-1"))
+            records = [record async for page in ledger.read(Flow.VENDORS, since=None) for record in page.records]
+        kept = "\n".join(_kept(part, bench) for each in exchanges for part in (each.request, each.answer) if part)
+        assert bill_of(bench, "S-1").vendor in kept
+        assert not [secret for secret in bench.side().secrets.values() if secret in kept]
+        banks = [bank for record in records if isinstance(record, Vendor) for bank in record.bank_accounts]
+        assert not [each for bank in banks for each in (bank.iban, bank.number) if each and each in kept]
 
     async def test_ping_names_each_step_when_all_is_well(self, bench: Bench, ledger: Ledger) -> None:
         steps = await steps_of(ledger)
