@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 
 from ml_connector.connectors.acumatica.address import text_of
-from ml_connector.connectors.acumatica.attaching import attach
+from ml_connector.connectors.acumatica.attaching import Attachments
 from ml_connector.connectors.acumatica.books import Books
 from ml_connector.connectors.acumatica.client import Acumatica
 from ml_connector.connectors.acumatica.manifest import CAPABILITIES, MANIFEST, NAME
@@ -45,6 +45,7 @@ class AcumaticaLedger:
         self._books = Books(self._client)
         self._reader = Reader(self._client, dimensions=dimensions, today=today)
         self._desk = Desk(self._client, self._books, branch=branch)
+        self._attachments = Attachments(self._client)
         self._settlements = SettlementReader(self._client)
 
     @property
@@ -106,11 +107,11 @@ class AcumaticaLedger:
     async def attach(self, bill: Bill, posted: LedgerBill, *, name: str, content: bytes) -> None:
         """Puts a file to the bill, once."""
         del bill
-        await attach(self._client, posted.id, name=name, content=content)
+        await self._attachments.put(posted.id, name=name, content=content)
 
     def posted(self, *, since: date, until: date) -> AsyncIterator[Page[LedgerBill]]:
         """Released bills and debit adjustments by date."""
-        return posted_bills(self._client, self._books, since=since, until=until)
+        return posted_bills(self._client, since=since, until=until)
 
     def settlements(self, *, since: str | None, ours: OurBills) -> AsyncIterator[Page[Settlement]]:
         """How far bills are paid, for those that changed since the mark."""

@@ -215,7 +215,10 @@ def _branch_advice(error: ConnectorError) -> str:
 
 _LATER: Final = f"{NAME} answers, but not now: try again in a few minutes."
 _BY_REASON: Final[Mapping[Reason, str]] = {
-    Reason.RATE_LIMITED: "The licence's limit is met: set requests_per_minute, and have other integrations sign out.",
+    Reason.RATE_LIMITED: (
+        "The licence's limit is met (License Monitoring Console, SM604000): too many API users are signed in, or too"
+        " many requests came in a minute. Have other integrations sign out, and set requests_per_minute."
+    ),
     Reason.OUT_OF_ORDER: _LATER,
     Reason.UNREACHABLE: _LATER,
     Reason.ADDRESS_WRONG: "Check endpoint and version: what answers there does not know what it should have.",
