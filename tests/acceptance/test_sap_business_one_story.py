@@ -205,6 +205,14 @@ def test_an_invoice_that_was_matched_is_based_on_the_receipt_and_the_order(small
 # ------------------------------------------------------------------ its set-up
 
 
+@pytest.fixture
+def unlocked(systems: Simulated) -> Iterator[None]:
+    """Wrong passwords are forgotten at the end: three lock the user for everybody."""
+    yield
+    systems.in_ledger("login", "2000")
+
+
+@pytest.mark.usefixtures("unlocked")
 @pytest.mark.parametrize(
     ("name", "changes", "step", "words"),
     [
@@ -220,16 +228,15 @@ def test_a_wrong_set_up_is_said_in_words(
     with connected(household, CODES[-1], tmp_path, name=name, **changes) as product:
         error = assert_said_in_words(product, name, side=SAP_BUSINESS_ONE.name, step=step, advice=words)
         assert SAP_BUSINESS_ONE.name in error
-    household.systems.in_ledger("login", CODES[-1])  # forgets the wrong ones: three lock the user
 
 
+@pytest.mark.usefixtures("unlocked")
 def test_a_user_that_wrong_passwords_have_locked_is_said_to_be_locked(household: Household, tmp_path: Path) -> None:
     with connected(household, CODES[-1], tmp_path, name="locking", password="not-the-secret") as product:
         for _ in range(3):
             assert product.run("ping", "locking").code == 1
         told = failed_step(product, "locking")
         assert "unlocked" in told["advice"]
-    household.systems.in_ledger("login", CODES[-1])
 
 
 def test_a_company_with_branches_wants_one_named(small: Small, tmp_path: Path) -> None:
@@ -270,7 +277,6 @@ def test_the_service_posts_what_is_notified_and_tells_of_it(
     product = Product(tmp_path_factory.mktemp("served") / "home", new_database())
     product.well("init")
     assert product.apply(connections(systems, [SERVED])).code == 0
-    product.well("run", f"acme-{SERVED}")
     documents = invoices_of(SERVED, 6, vendors=VENDORS)
     with product.serving() as serving:
         until(lambda: call("GET", f"{systems.basware}/_sandbox/state")["subscriptions"], "the subscription")

@@ -19,7 +19,8 @@ from simulation.ledgers import LEDGERS, Ledger
 
 Fields = dict[str, Any]
 T = TypeVar("T")
-_OFFSETS = (0, 1, *(ledger.offset for ledger in LEDGERS))
+_OFFSETS = (0, 1, *range(10, 60, 10))
+"""Of the ports that the simulated systems take, whichever of them are tried here."""
 
 
 class Systems:
