@@ -186,7 +186,8 @@ class Service:
             return Answer(202, headers={"Location": f"{visit.root}/{address}"})
         if run.failure is not None:
             raise run.failure
-        dead = {"Location": f"{visit.root}/{entity.name}/{run.record_id}"} if self.operations.location else {}
+        # It looks like the processed entity's address and does not resolve (Acumatica dossier 6).
+        dead = {"Location": f"{visit.root}/{entity.name}/{action}/{run.record_id}"} if self.operations.location else {}
         return Answer(204, headers=dead)
 
     def _status(self, visit: Visit, entity: Entity, action: str, operation: str) -> Answer:
