@@ -194,6 +194,28 @@ def test_the_ledgers_announcements_start_a_flow_only_where_the_file_says_so(pars
     assert {flow for flow, schedule in parse().connections[0].flows.items() if schedule.webhook} == {Flow.INVOICES}
 
 
+def test_a_ledger_that_fixes_what_dimensions_are_called_takes_no_other_names(parse: Parse) -> None:
+    said = """
+connections:
+  acme-b1:
+    company: "2000"
+    basware: {region: eu, client_id: acme, client_secret: hush}
+    erp: {system: sap-business-one, base_url: "https://b1", company_db: SBO, username: b, password: hush}
+    mapping:
+      dimensions:
+        - {basware: costCenterCode, erp: "1"}
+        - {basware: projectCode, erp: project}
+        - {basware: dimCode1, erp: DEPARTMENT}
+"""
+    [(line, key, message)] = faults(parse, said)
+    assert (line, key) == (11, "connections.acme-b1.mapping.dimensions[2].erp")
+    assert message == "SAP Business One has no such dimension; there are 1, 2, 3, 4, 5, Project."
+    right = said.replace("DEPARTMENT", '"2"')
+    assert [rule.erp for rule in parse(right).connections[0].mapping.dimensions] == ["1", "project", "2"]
+    with pytest.raises(ConfigurationError, match="Two rules name the same `erp`"):
+        parse(said.replace("DEPARTMENT", '"1"'))
+
+
 def test_an_unknown_system_does_not_hide_other_faults(parse: Parse, text: str) -> None:
     wrong = text.replace("business-central", "sapp").replace('"0.02"', "0.02").replace("eu\n", "xx\n")
     assert [(line, key) for line, key, _ in faults(parse, wrong)] == [

@@ -154,6 +154,8 @@ class LedgerCapabilities:
     parallel_documents: int = 4
     announces: frozenset[Flow] = frozenset()
     """Flows whose changes it tells of by calling us; the others are only polled. Never the invoices."""
+    dimension_names: tuple[str, ...] = ()
+    """What a mapping rule may call its dimensions, in any case; empty where each company has names of its own."""
 
 
 @dataclass(frozen=True, slots=True)

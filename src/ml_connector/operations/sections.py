@@ -170,6 +170,7 @@ def connection_model(system: str) -> type[Section]:
             flow: AnnouncedSection if flow in ledger.capabilities.announces else polled
             for flow in schedules.flows_of(ledger.capabilities, payables.capabilities)
         },
+        mapping=_mapping_section(title, ledger),
     )
 
 
@@ -214,13 +215,19 @@ def alternatives(fields: Iterable[FormField]) -> list[tuple[str, str]]:
     return [(f"{stem}_id", f"{stem}_name") for stem in stems if f"{stem}_name" in names]
 
 
-def _connection(title: str, *, erp: type[BaseModel], flows: Mapping[Flow, type[FlowSection]]) -> type[Section]:
+def _connection(
+    title: str,
+    *,
+    erp: type[BaseModel],
+    flows: Mapping[Flow, type[FlowSection]],
+    mapping: type[MappingSection] = MappingSection,
+) -> type[Section]:
     members: dict[str, Any] = {
         "company": (Text, Field(description="The company's code in the invoice system, in quotes.")),
         "basware": (_payables_model(), ...),
         "erp": (erp, ...),
         "flows": (_flows_model(f"{title}Flows", flows) | None, None),
-        "mapping": (MappingSection | None, None),
+        "mapping": (mapping | None, None),
     }
     return create_model(f"{title}Connection", __base__=Section, **members)
 
@@ -256,6 +263,24 @@ def _polled_section(title: str, ledger: LedgerConnector) -> type[FlowSection]:
     schema = WithJsonSchema({"enum": [False, None]})
     webhook = Annotated[bool | None, AfterValidator(refuse), schema]
     return create_model(f"{title}PolledFlow", __base__=FlowSection, webhook=(webhook, None))
+
+
+def _mapping_section(title: str, ledger: LedgerConnector) -> type[MappingSection]:
+    """The section of the mapping; where the ERP fixes what dimensions are called, no other name will do."""
+    names = ledger.capabilities.dimension_names
+    if not names:
+        return MappingSection
+
+    def known(name: str) -> str:
+        if name.upper() not in {each.upper() for each in names}:
+            raise ValueError(f"{ledger.manifest.name} has no such dimension; there are {', '.join(names)}.")
+        return name
+
+    told = Field(description="The ERP's own name of the dimension.", examples=list(names))
+    erp = Annotated[Text, AfterValidator(known)]
+    rule = create_model(f"{title}Dimension", __base__=DimensionSection, erp=(erp, told))
+    rules: Any = (list.__class_getitem__(rule), Field(default_factory=list[DimensionSection]))
+    return create_model(f"{title}Mapping", __base__=MappingSection, dimensions=rules)
 
 
 def _member(form: FormField) -> tuple[Any, Any]:

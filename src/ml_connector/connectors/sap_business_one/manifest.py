@@ -129,4 +129,5 @@ CAPABILITIES: Final = LedgerCapabilities(
     tells_payment_details=True,
     find_batch=20,
     parallel_documents=8,
+    dimension_names=("1", "2", "3", "4", "5", "Project"),
 )
