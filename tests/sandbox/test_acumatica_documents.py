@@ -350,6 +350,18 @@ async def test_a_vendor_brings_currency_terms_and_subaccount(wire: Wire) -> None
     assert made["Details"][0]["Subaccount"] == f"{dimensions.get('DEPARTMENT', '0000')}-{dimensions['AREA']}"
 
 
+async def test_a_currency_must_be_the_vendors_where_it_cannot_be_overridden(wire: Wire) -> None:
+    await wire.control("vendors", number=wire.vendor(), EnableCurrencyOverride=False)
+    assert "cannot be changed" in _fault(await _refused(wire, CurrencyID="SEK"), "CurrencyID")
+    assert (await _make(wire, CurrencyID="EUR"))["Status"] == "Balanced"
+
+
+async def test_the_business_date_is_the_date_where_none_is_sent(wire: Wire) -> None:
+    day = wire.company.today - timedelta(days=9)
+    reply = await wire.put("Bill", _body(wire), PX_CbApiBusinessDate=day.isoformat())
+    assert reply.body["Date"]["value"][:10] == day.isoformat()
+
+
 async def test_a_subaccount_may_come_without_its_separator(wire: Wire) -> None:
     made = await _make(wire, Details=[_line(Subaccount="d010a01", ExtendedCost=300)])
     assert made["Details"][0]["Subaccount"] == "D010-A01"
@@ -761,12 +773,73 @@ async def test_people_pay_in_parts_with_discounts_and_many_at_once(wire: Wire) -
     assert (told["status"], told["remaining"]) == ("Open", 372)
 
 
+async def test_a_credit_note_is_taken_off_a_payment(wire: Wire) -> None:
+    bill = await _released(wire)
+    note = await _released(wire, Type="Debit Adj.", VendorRef="CN-1", Amount=124, Details=[_line()])
+    told = await wire.control("pay-many", bills=[bill["id"], note["id"]])
+    assert [each["status"] for each in told["bills"]] == ["Closed", "Closed"]
+    check = await wire.record(f"Check/Payment/{told['payment']}", expand="History")
+    assert (check["PaymentAmount"], check["UnappliedBalance"], check["Status"]) == (248, 0, "Closed")
+    await wire.control("unpay", payment=told["payment"])
+    assert [(await _read(wire, each))["Balance"] for each in (bill, note)] == [372, 124]
+
+
 async def test_a_credit_note_is_refunded(wire: Wire) -> None:
     note = await _released(wire, Type="Debit Adj.", VendorRef="CN-1")
     told = await wire.control("pay", id=note["id"])
     assert (told["status"], told["remaining"], told["kind"]) == ("Closed", 0, "credit note")
     told = await wire.control("unpay", id=note["id"])
     assert (told["status"], told["remaining"]) == ("Open", 372)
+
+
+async def test_a_voided_payment_may_leave_its_row_on_the_bill(wire: Wire) -> None:
+    bill = await _released(wire)
+    await wire.control("pay", id=bill["id"])
+    await wire.control("unpay", id=bill["id"], leave_rows=True)
+    after = await _read(wire, bill)
+    assert [(row["Status"], row["AmountPaid"]) for row in after["Applications"]] == [("Voided", 372)]
+    assert (after["Status"], after["Balance"]) == ("Open", 372)
+
+
+async def test_a_planned_payment_of_people_leaves_the_balance(wire: Wire) -> None:
+    bill = await _released(wire)
+    told = await wire.control("pay", id=bill["id"], released=False)
+    assert (told["status"], told["remaining"]) == ("Open", 372)
+    check = await wire.record(f"Check/Payment/{told['payment']}", expand="Details,History")
+    assert (check["Status"], len(check["Details"]), check["History"]) == ("Balanced", 1, [])
+    assert (await wire.control("unpay", id=bill["id"]))["remaining"] == 372
+    assert (await wire.get(f"Check/Payment/{told['payment']}")).status == 500
+
+
+async def test_a_payment_whose_bill_was_paid_meanwhile_cannot_be_released(wire: Wire) -> None:
+    bill = await _released(wire)
+    check = await _paid(wire, bill)
+    await wire.control("pay", id=bill["id"])
+    reply = await _act(wire, "ReleaseCheck", check, "Check")
+    assert reply.status == 500
+    assert "smaller balance" in reply.message
+    assert (await _read(wire, check, "Check"))["Status"] == "Balanced"
+
+
+async def test_a_payment_of_nothing_known_is_refused(wire: Wire) -> None:
+    bill = await _make(wire)
+    body = _payment(bill, Vendor=wire.vendor(place=2), PaymentMethod="GOLD")
+    reply = await wire.put("Check", body)
+    assert "cannot be found" in _fault(reply, "Details/0/ReferenceNbr")
+    assert "'Payment Method' cannot be found" in _fault(reply, "PaymentMethod")
+    assert await wire.rows("Check") == []
+
+
+async def test_a_credit_note_is_set_off_by_people(wire: Wire) -> None:
+    bill = await _released(wire)
+    note = await _released(wire, Type="Debit Adj.", VendorRef="CN-1", Amount=124, Details=[_line()])
+    told = await wire.control("offset", {"with": note["id"]}, id=bill["id"], amount=100)
+    assert told["remaining"] == 272
+    told = await wire.control("offset", {"with": note["id"]}, id=bill["id"])
+    assert told["remaining"] == 248
+    (row,) = (await _read(wire, bill))["Applications"]
+    assert (row["DocType"], row["AmountPaid"], row["Status"]) == ("Debit Adj.", 124, "Closed")
+    assert (await _read(wire, note))["Status"] == "Closed"
 
 
 async def test_a_planned_payment_can_be_changed_and_deleted(wire: Wire) -> None:
@@ -860,6 +933,14 @@ async def test_people_change_release_and_remove_bills(wire: Wire) -> None:
     await wire.control("remove", number=second["ReferenceNbr"], status=404)
     await wire.control("remove", id=first["id"], status=400)
     await wire.control("bill", id=first["id"], Colour="red", status=400)
+
+
+async def test_people_approve_and_release_in_one_go(wire: Wire) -> None:
+    await wire.control("approval", enabled=True)
+    made = await _make(wire)
+    await wire.control("approve", id=made["id"], status=400)
+    await _changed(wire, made, Hold=False)
+    assert (await wire.control("approve", id=made["id"], release=True))["status"] == "Open"
 
 
 async def test_people_enter_change_and_cancel_orders(wire: Wire) -> None:

@@ -105,7 +105,8 @@ def _put_balance(books: Books, bill: Row, balance: Decimal) -> Row:
     if bill["Type"] == DEBIT_ADJ:
         half = books.table("Check").get(DEBIT_ADJ, bill["ReferenceNbr"])
         if half is not None:
-            books.table("Check").put({**half, "UnappliedBalance": balance, "Status": status})
+            planned = sum((line["AmountPaid"] for line in half["Details"]), ZERO)
+            books.table("Check").put({**half, "UnappliedBalance": balance - planned, "Status": status})
     return stored
 
 

@@ -60,7 +60,7 @@ def put_bill(visit: Visit, found: Row | None, body: Body) -> Row:
 def enter_bill(books: Books, row: Row) -> Row:
     """Stores a drawn bill, with the next number where it has none."""
     if row["ReferenceNbr"] == NEW:
-        number = books.next_number(row["Type"])
+        number = books.next_number(DEBIT_ADJ if row["Type"] == DEBIT_ADJ else BILL)
         row = {**row, "ReferenceNbr": number, "_created_at": books.store.clock.now().isoformat()}
     return books.table("Bill").put(row)
 

@@ -45,7 +45,8 @@ def put_order(visit: Visit, found: Row | None, body: Body) -> Row:
 def enter_order(books: Books, row: Row) -> Row:
     """Stores an order with its totals, and with a number where it has none."""
     if not row.get("OrderNbr"):
-        row = {**row, "OrderNbr": f"PO{books.next_number('PurchaseOrder')}"}
+        # The sequence begins at nothing; the trading company's own numbers are far above.
+        row = {**row, "OrderNbr": f"PO{int(books.next_number('PurchaseOrder')) + 1:06d}"}
     return books.table("PurchaseOrder").put(settled_order(totalled(books, row)))
 
 

@@ -164,7 +164,7 @@ class _Drawing:
         kind = body.get("DocType") or before.get("DocType") or "Bill"
         number = body.get("ReferenceNbr") or before.get("ReferenceNbr")
         document = find_document(books, kind, number)
-        if document is None or document["Vendor"] != self.row["Vendor"] or document["Status"] != OPEN:
+        if document is None or not self._takes(document):
             self.faults[f"{path}/ReferenceNbr"] = "'Reference Nbr.' cannot be found in the system."
             document = {}
         open_sum = document.get("Balance", ZERO)
@@ -184,11 +184,23 @@ class _Drawing:
             "_discount": before.get("_discount", ZERO),
         }
 
+    def _takes(self, document: Row) -> bool:
+        """An open document of the vendor, of a kind that fits: refunds take debit adjustments, they take none."""
+        if document["Vendor"] != self.row["Vendor"] or document["Status"] != OPEN:
+            return False
+        if document["Type"] == DEBIT_ADJ:
+            return self.row["Type"] != DEBIT_ADJ
+        return not is_refund(self.row)
+
     def _amounts(self) -> None:
+        """A debit adjustment among the bills of a payment takes away from it."""
         row = self.row
-        applied = sum((line["AmountPaid"] for line in row["Details"]), ZERO)
+        takes_off = DEBIT_ADJ if not is_refund(row) else ""
+        signs = [-1 if line["DocType"] == takes_off else 1 for line in row["Details"]]
+        applied = sum((line["AmountPaid"] * sign for line, sign in zip(row["Details"], signs, strict=True)), ZERO)
         if row["Type"] == DEBIT_ADJ:
-            left = row["PaymentAmount"] - sum((line["AmountPaid"] for line in row["History"]), ZERO)
+            # What was refunded is gone from it too.
+            left = (find_document(self.visit.books, DEBIT_ADJ, row["ReferenceNbr"]) or {}).get("Balance", ZERO)
         else:
             asked = self.body.get("PaymentAmount", row.get("PaymentAmount"))
             left = row["PaymentAmount"] = applied if asked is None else rounded(asked)
