@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from conformance.approving import waiting_of
+from conformance.approving import kept_waiting
 from conformance.reading import read_all
 from conformance.sap_business_one import SapBusinessOneBench, bench_of
 from conformance.settling import register_of, settlements_of
@@ -18,7 +18,7 @@ from conformance.stage import assert_stands_as_said, bill_of, found_of, line_of,
 from ml_connector.connectors.base import Ledger
 from ml_connector.connectors.errors import ConnectorError, Refused
 from ml_connector.records.flow import Flow
-from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind
+from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind, LedgerBill
 from ml_connector.records.master_data import PurchaseOrder
 from ml_connector.records.reason import Reason
 
@@ -151,20 +151,38 @@ async def test_an_order_that_is_closed_under_the_bill_is_refused_by_the_ledger(
     order = await order_of(bench, ledger, ITEM)
     bill = bill_of(bench, "O-1", lines=(matched(order, "8", "80.00"),))
     # Closed between the look at the order and the request that is based on it.
-    await bench.hook("faults", kind="hold", method="POST", path=r"/PurchaseInvoices$")
-
-    async def close() -> None:
-        while not (await bench.show("held"))["held"]:
-            pass
-        await bench.hook("orders", number=order.number, status="closed")
-        await bench.hook("release", drop=False)
-
-    closing = asyncio.ensure_future(close())
+    posting = await held_post(bench, ledger, bill)
+    await bench.hook("orders", number=order.number, status="closed")
+    await bench.hook("release", drop=False)
     with pytest.raises(Refused) as refused:
-        await ledger.create(bill)
-    await closing
+        await posting
     assert refused.value.reason is Reason.ORDER_UNKNOWN
     assert await bench.bills() == []
+
+
+async def test_of_two_bills_on_the_same_rest_of_an_order_one_is_refused(
+    bench: SapBusinessOneBench, ledger: Ledger
+) -> None:
+    order = await order_of(bench, ledger, ITEM)
+    slow, quick = (bill_of(bench, number, lines=(matched(order, "15", "150.00"),)) for number in ("O-1", "O-2"))
+    posting = await held_post(bench, ledger, slow)
+    await post(ledger, quick)
+    await bench.hook("release", drop=False)
+    with pytest.raises(Refused) as refused:
+        await posting
+    assert refused.value.reason is Reason.ORDER_DIFFERS
+    assert await standing(bench, slow) == []
+    assert await reasons_of(ledger, slow) == [Reason.ORDER_DIFFERS]
+
+
+async def held_post(bench: SapBusinessOneBench, ledger: Ledger, bill: Bill) -> asyncio.Future[LedgerBill]:
+    """A bill whose request has arrived and is not worked on yet."""
+    await bench.hook("faults", kind="hold", method="POST", path=r"/PurchaseInvoices$")
+    posting = asyncio.ensure_future(ledger.create(bill))
+    async with asyncio.timeout(20):
+        while not (await bench.show("held"))["held"]:
+            await asyncio.sleep(0.01)
+    return posting
 
 
 async def test_a_cancelled_bill_gives_the_order_back(bench: SapBusinessOneBench, ledger: Ledger) -> None:
@@ -252,7 +270,7 @@ async def test_a_refusal_that_leaves_a_draft_is_a_bill_that_waits(
 ) -> None:
     await bench.hook("switches", approval_status=status)
     bill = bill_of(bench, "A-1", kind=kind)
-    waiting = await waiting_of(bench, ledger, bill)
+    waiting = await kept_waiting(bench, ledger, bill)
     assert waiting.status is BillStatus.PENDING
     await bench.hook("approve", draft=waiting.id, add=False)
     there = await ledger.read_bill(bill, waiting.id)
@@ -274,7 +292,7 @@ async def test_a_refusal_without_a_draft_is_one(bench: SapBusinessOneBench, ledg
 
 async def test_an_approval_that_is_cancelled_ends_the_wait(bench: SapBusinessOneBench, ledger: Ledger) -> None:
     bill = bill_of(bench, "A-1")
-    waiting = await waiting_of(bench, ledger, bill)
+    waiting = await kept_waiting(bench, ledger, bill)
     await bench.hook("reject", draft=waiting.id, cancel=True)
     there = await ledger.read_bill(bill, waiting.id)
     assert there is not None
@@ -296,7 +314,7 @@ async def test_a_draft_that_somebody_else_keeps_is_not_ours(bench: SapBusinessOn
 
 async def test_an_approved_bill_is_paid_under_its_own_id(bench: SapBusinessOneBench, ledger: Ledger) -> None:
     bill = bill_of(bench, "A-1")
-    waiting = await waiting_of(bench, ledger, bill)
+    waiting = await kept_waiting(bench, ledger, bill)
     await bench.approve(waiting.id)
     posted = await ledger.post(bill, waiting)
     await bench.pay(posted.id, day=bench.facts.open_day)

@@ -146,7 +146,10 @@ RULES: Final = (
     Rule(Reason.CURRENCY_UNKNOWN, columns=r"\.(?:DocCur|DocCurrency|Currency)$"),
     # -- orders (SAP dossier 7.2)
     Rule(Reason.ORDER_UNKNOWN, text=r"base documents? (?:has|have) already been closed"),
-    Rule(Reason.ORDER_UNKNOWN, text=r"^base document card and target document card"),
+    Rule(Reason.ORDER_DIFFERS, text=r"^base document card and target document card"),
+    Rule(Reason.ORDER_DIFFERS, numbers=frozenset({"234103405"})),  # items and services in one document
+    # Only lines on an order say a quantity: another bill took what was open meanwhile.
+    Rule(Reason.ORDER_DIFFERS, columns=r"\.Quantity$"),
     Rule(Reason.ORDER_UNKNOWN, columns=r"\.(?:BaseEntry|BaseLine|BaseType|BaseRef)$"),
     # -- ours
     Rule(Reason.ADDRESS_WRONG, statuses=frozenset({404}), codes=_codes("")),
