@@ -27,6 +27,8 @@ LIMITS: Final = Limits(
 )
 RECORDS_PER_PAGE: Final = 200
 """Records that come with parts of their own: smaller pages keep the memory flat (Acumatica dossier 12)."""
+SMALL_RECORDS_PER_PAGE: Final = 2_000
+"""Records of a few fields each: a page is no heavier than one of the others."""
 LINES_PER_REQUEST: Final = 500
 """Lines one write carries (Acumatica dossier 5)."""
 FILTER_LENGTH: Final = 1_500
@@ -113,9 +115,8 @@ MANIFEST: Final = Manifest(
         ),
     ),
     limits=LIMITS,
-    redacted=frozenset(
-        {"access_token", "refresh_token", "client_secret", "password", "PaymentInstructions", "Value", "IBAN"}
-    ),
+    # Not the member Value of a payment instruction: every field's content is called so.
+    redacted=frozenset({"access_token", "refresh_token", "client_secret", "password", "PaymentInstructions"}),
 )
 
 CAPABILITIES: Final = LedgerCapabilities(

@@ -12,7 +12,13 @@ from typing import Final
 from ml_connector.connectors.acumatica.client import Acumatica, any_key
 from ml_connector.connectors.acumatica.contract import KEYS
 from ml_connector.connectors.acumatica.errors import set_up, unexpected
-from ml_connector.connectors.acumatica.manifest import FILTER_LENGTH, LIMITS, NAME, RECORDS_PER_PAGE
+from ml_connector.connectors.acumatica.manifest import (
+    FILTER_LENGTH,
+    LIMITS,
+    NAME,
+    RECORDS_PER_PAGE,
+    SMALL_RECORDS_PER_PAGE,
+)
 from ml_connector.connectors.acumatica.mapping import (
     ACCOUNT_FIELDS,
     PROJECT_FIELDS,
@@ -84,10 +90,13 @@ class Reader:
     async def keys(self, flow: Flow) -> AsyncIterator[Sequence[str]]:
         """The keys of all records of a flow; of orders those on which something can be billed."""
         if flow is Flow.VENDORS:
-            async for rows in self._client.pages("Vendor", select=KEYS["Vendor"]):
+            async for rows in self._client.pages("Vendor", select=KEYS["Vendor"], size=SMALL_RECORDS_PER_PAGE):
                 yield [text(row, "VendorID") for row in rows]
         elif flow is Flow.PURCHASE_ORDERS:
-            async for rows in self._client.pages("PurchaseOrder", where=_NORMAL_ONLY, select=HEADER_FIELDS):
+            listed = self._client.pages(
+                "PurchaseOrder", where=_NORMAL_ONLY, select=HEADER_FIELDS, size=SMALL_RECORDS_PER_PAGE
+            )
+            async for rows in listed:
                 yield [key_of(row) for row in rows if is_billable(row)]
         else:
             async for page in self.read(flow, since=None):
@@ -113,7 +122,7 @@ class Reader:
                 yield Page(tuple(payment_term_of(row) for row in rows))
             return
         found = dict[str, None]()
-        async for rows in self._client.pages("Vendor", select=(*KEYS["Vendor"], "Terms")):
+        async for rows in self._client.pages("Vendor", select=(*KEYS["Vendor"], "Terms"), size=SMALL_RECORDS_PER_PAGE):
             found |= dict.fromkeys(text(row, "Terms") for row in rows if text(row, "Terms"))
         yield Page(tuple(bare_term(code) for code in found))
 
@@ -121,13 +130,17 @@ class Reader:
         subaccounts: list[Row] | None = None
         for name, dimension in self._dimensions.items():
             if dimension.kind is DimensionKind.PROJECT:
-                projects = await self._client.rows("Project", select=PROJECT_FIELDS)
+                projects = await self._client.rows("Project", select=PROJECT_FIELDS, size=SMALL_RECORDS_PER_PAGE)
                 values = [project_of(row, name) for row in projects if is_real_project(row)]
             elif dimension.kind is DimensionKind.TASK:
-                values = tasks_of(await self._client.rows("ProjectTask", select=TASK_FIELDS), name)
+                values = tasks_of(
+                    await self._client.rows("ProjectTask", select=TASK_FIELDS, size=SMALL_RECORDS_PER_PAGE), name
+                )
             else:
                 if subaccounts is None:
-                    subaccounts = await self._client.rows("Subaccount", select=SUBACCOUNT_FIELDS)
+                    subaccounts = await self._client.rows(
+                        "Subaccount", select=SUBACCOUNT_FIELDS, size=SMALL_RECORDS_PER_PAGE
+                    )
                 _check_segments(subaccounts, name, dimension.segment)
                 values = subaccount_values(subaccounts, name, dimension)
             for page in _in_pages(values):
@@ -188,7 +201,9 @@ class Reader:
             yield rows
         if since is None or not is_empty:
             return
-        async for rows in self._client.pages(entity, where=where, select=(*KEYS[entity], _STAMP)):
+        async for rows in self._client.pages(
+            entity, where=where, select=(*KEYS[entity], _STAMP), size=SMALL_RECORDS_PER_PAGE
+        ):
             for row in rows:
                 if (instant(row, _STAMP) or since) >= since - OVERLAP:
                     keys = [text(row, name) for name in KEYS[entity]]
