@@ -157,7 +157,7 @@ class Acumatica:
         except Invalid as refused:
             self.store.rollback(mark)
             answer = Answer(422, self.service.invalid(visit, steps[0], refused))
-        except (Refusal, RawRefusal):
+        except BaseException:
             self.store.rollback(mark)
             raise
         finally:

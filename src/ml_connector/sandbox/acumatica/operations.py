@@ -11,6 +11,9 @@ from ml_connector.sandbox.acumatica.plugs import LongRun
 from ml_connector.sandbox.acumatica.sessions import Session
 from ml_connector.sandbox.clock import Clock
 
+_REMEMBERED = 5_000
+"""Operations whose status can still be asked for."""
+
 
 @dataclass(slots=True)
 class Operation:
@@ -54,6 +57,8 @@ class Operations:
             failure=run.failure,
         )
         self.known[operation.id] = operation
+        if len(self.known) > _REMEMBERED:
+            del self.known[next(iter(self.known))]
         session.running[entity] = operation.id
         return f"{operation.address}/status/{operation.id}"
 

@@ -24,7 +24,7 @@ from ml_connector.sandbox.trade import Account, DimensionValue, TradingCompany, 
 
 _TYPES = {"Assets": "Asset", "Liabilities": "Liability", "Income": "Income"}
 _STATUS = {"": "Active", "Payment": "Hold Payments", "All": "Inactive"}
-_COUNTRY_SWIFT = "NDEA{}HH"
+_BIC = "NDEA{}HH"
 _AGE = timedelta(days=30)
 """How long ago the master data was keyed in."""
 
@@ -75,7 +75,8 @@ def _master_data(company: TradingCompany) -> dict[str, Iterable[Row]]:
 
 
 def _vendor(vendor: Vendor, company: TradingCompany) -> Row:
-    sub = dict(vendor.default_dimensions)
+    chosen = dict(vendor.default_dimensions)
+    expense = f"{chosen.get('DEPARTMENT', '0000')}-{chosen.get('AREA', '000')}"
     contact = _contact(vendor)
     return {
         "VendorID": vendor.number,
@@ -109,7 +110,8 @@ def _vendor(vendor: Vendor, company: TradingCompany) -> Row:
         "RemittanceContact": contact,
         "PaymentInstructions": list(_instructions(vendor)),
         "Attributes": [],
-        "_ExpenseSubaccount": f"{sub.get('DEPARTMENT', '0000')}-{sub.get('AREA', '000')}",
+        "custom": {"DefLocation.VExpenseSubID": expense} if chosen else {},
+        "_ExpenseSubaccount": expense,
     }
 
 
@@ -130,7 +132,7 @@ def _contact(vendor: Vendor) -> Row:
 
 def _instructions(vendor: Vendor) -> Iterator[Row]:
     digits = f"{int(vendor.number[1:]):014d}"
-    details = {"IBAN": f"{vendor.country}21{digits}", "BIC": _COUNTRY_SWIFT.format(vendor.country), "REF": None}
+    details = {"IBAN": f"{vendor.country}21{digits}", "BIC": _BIC.format(vendor.country), "REF": None}
     for code, value in details.items():
         yield {"PaymentInstructionsID": code, "Description": code, "PaymentMethod": "WIRE", "Value": value}
 

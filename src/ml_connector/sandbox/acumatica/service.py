@@ -26,6 +26,8 @@ from ml_connector.sandbox.acumatica.schema import CUSTOM, DOCUMENTS, ENTITIES, I
 from ml_connector.sandbox.acumatica.wire import Rendering, Selection, shown
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_RECORDS = {"Bill": "AP Transactions", "Check": "AP Payment", "PurchaseOrder": "Purchase Order"}
+"""What messages call an entity's record."""
 _PROJECT_FORMS = frozenset({"Project", "ProjectTask", "CostCode"})
 
 
@@ -62,7 +64,8 @@ class Service:
         faults = {path: text for path, text in refused.faults.items() if path}
         row = {"id": str(uuid.uuid4()), **refused.row}
         body = shown(Rendering(visit, name, Selection(), faults), row)
-        text = f"Inserting  '{name}' record raised at least one error. Please review the errors."
+        record = _RECORDS.get(name, name)
+        text = f"Inserting  '{record}' record raised at least one error. Please review the errors."
         # Only the record itself is linked to: nothing can be attached to what was not saved.
         links = {"self": body["_links"]["self"]}
         return {"id": body["id"], "rowNumber": 1, "error": refused.error or text, **body, "_links": links}
