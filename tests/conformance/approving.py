@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from random import Random
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import pytest
 
@@ -20,11 +20,10 @@ from conformance.stage import (
     found_of,
     only,
     standing,
-    waiting_of,
 )
 from ml_connector.connectors.base import Ledger
 from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
-from ml_connector.records.invoice import BillStatus, DocumentKind
+from ml_connector.records.invoice import Bill, BillStatus, DocumentKind, LedgerBill
 from ml_connector.records.reason import Reason
 
 T = TypeVar("T")
@@ -38,15 +37,28 @@ async def patiently(call: Callable[[], Awaitable[T]]) -> T:
     raise AssertionError("there was no answer")
 
 
+async def kept_waiting(bench: ApprovingBench, ledger: Ledger, bill: Bill) -> LedgerBill:
+    """The bill as it waits for its approval: from its creation on, or once it is to be posted."""
+    await bench.want_approval()
+    written = await ledger.create(bill)
+    if written.status is BillStatus.DRAFT:
+        written = await ledger.post(bill, written)
+    assert written.status is BillStatus.PENDING
+    return written
+
+
 class Approving(Stage):
     """For ledgers that can want an approval of their own: inherited beside the suite of all ledgers."""
+
+    approval_begins_with: ClassVar[Act] = Act.CREATE
+    """The write by which a bill comes before those who approve."""
 
     @pytest.mark.parametrize("kind", list(DocumentKind))
     async def test_a_bill_that_wants_approval_waits_and_is_found_waiting(
         self, bench: ApprovingBench, ledger: Ledger, kind: DocumentKind
     ) -> None:
         bill = bill_of(bench, "A-1", kind=kind)
-        waiting = await waiting_of(bench, ledger, bill)
+        waiting = await kept_waiting(bench, ledger, bill)
         assert (waiting.status, waiting.kind, waiting.gross) == (BillStatus.PENDING, kind, bill.gross)
         assert [(each.id, each.status) for each in await found_of(ledger, bill)] == [(waiting.id, BillStatus.PENDING)]
         for there in (await ledger.read_bill(bill, waiting.id), await ledger.post(bill, waiting)):
@@ -59,7 +71,7 @@ class Approving(Stage):
         self, bench: ApprovingBench, ledger: Ledger, kind: DocumentKind
     ) -> None:
         bill = bill_of(bench, "A-1", kind=kind)
-        waiting = await waiting_of(bench, ledger, bill)
+        waiting = await kept_waiting(bench, ledger, bill)
         await bench.approve(waiting.id)
         posted = await ledger.read_bill(bill, waiting.id)
         assert posted is not None
@@ -72,7 +84,7 @@ class Approving(Stage):
 
     async def test_an_approved_bill_is_never_discarded(self, bench: ApprovingBench, ledger: Ledger) -> None:
         bill = bill_of(bench, "A-1")
-        waiting = await waiting_of(bench, ledger, bill)
+        waiting = await kept_waiting(bench, ledger, bill)
         await bench.approve(waiting.id)
         with pytest.raises(Refused):
             await ledger.discard(bill, waiting)
@@ -82,7 +94,7 @@ class Approving(Stage):
         self, bench: ApprovingBench, ledger: Ledger
     ) -> None:
         bill = bill_of(bench, "A-1")
-        waiting = await waiting_of(bench, ledger, bill)
+        waiting = await kept_waiting(bench, ledger, bill)
         await bench.turn_down(waiting.id)
         there = await ledger.read_bill(bill, waiting.id)
         assert there is not None
@@ -98,7 +110,7 @@ class Approving(Stage):
 
     async def test_a_waiting_bill_that_somebody_removed_is_gone(self, bench: ApprovingBench, ledger: Ledger) -> None:
         bill = bill_of(bench, "A-1")
-        waiting = await waiting_of(bench, ledger, bill)
+        waiting = await kept_waiting(bench, ledger, bill)
         await bench.remove(waiting.id)
         assert await ledger.read_bill(bill, waiting.id) is None
         assert await found_of(ledger, bill) == ()
@@ -110,15 +122,21 @@ class Approving(Stage):
     ) -> None:
         bill = bill_of(bench, "A-1")
         await ledger.check([bill])
-        await bench.leave_unposted()
-        write = next(each for each in self.writes if each.act is Act.CREATE)
+        await bench.want_approval()
+        write = next(each for each in self.writes if each.act is self.approval_begins_with)
+        draft = None if write.act is Act.CREATE else await ledger.create(bill)
         await bench.strike(harm, write.site)
-        with pytest.raises(OutcomeUnknown):
-            await ledger.create(bill)
+        with pytest.raises(Unavailable if write.is_repeatable else OutcomeUnknown):
+            await (ledger.create(bill) if draft is None else ledger.post(bill, draft))
         await bench.mend()
         found = await found_of(ledger, bill)
-        assert [each.status for each in found] == [BillStatus.PENDING] * int(harm.comes_after_the_work)
+        before = [] if draft is None else [BillStatus.DRAFT]
+        wanted = [BillStatus.PENDING] if harm.comes_after_the_work else before
+        assert [each.status for each in found] == wanted
         waiting = found[0] if found else await ledger.create(bill)
+        if waiting.status is BillStatus.DRAFT:
+            waiting = await ledger.post(bill, waiting)
+        assert waiting.status is BillStatus.PENDING
         await bench.approve(waiting.id)
         assert (await ledger.post(bill, waiting)).status is BillStatus.POSTED
         await assert_stands_as_said(bench, bill)
@@ -129,7 +147,7 @@ class Approving(Stage):
     ) -> None:
         chance = Random(walk)
         bills = [bill_of(bench, f"A-{at}", kind=chance.choice(list(DocumentKind))) for at in range(8)]
-        await bench.leave_unposted()
+        await bench.want_approval()
         await strike_at_random(bench, self.writes, chance)
         for bill in bills:
             waiting = await settle(ledger, bill)

@@ -21,6 +21,8 @@ class Act(StrEnum):
     CREATE = "create"
     DIMENSIONS = "dimensions"
     """A write of `create` that comes after the bill is there."""
+    PREPARE = "prepare"
+    """A write of `post` that comes before the one by which the bill is posted."""
     POST = "post"
     DISCARD = "discard"
     ATTACH = "attach"
@@ -246,10 +248,11 @@ class Bench(Protocol):
 
 
 class ApprovingBench(Bench, Protocol):
-    """A simulated ERP that can want a person's approval of each bill; from `leave_unposted` on it does.
+    """A simulated ERP that can want a person's approval of each bill. The ids are those that `create` answered."""
 
-    The ids are those that `create` answered.
-    """
+    async def want_approval(self) -> None:
+        """From now on each bill wants it before it is posted."""
+        ...
 
     async def approve(self, bill_id: str) -> None:
         """Approves a bill, which is posted by that."""

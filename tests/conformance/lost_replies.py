@@ -46,7 +46,7 @@ class Scene:
         if self.act in (Act.CREATE, Act.DIMENSIONS):
             return self.ledger.create(self.bill)
         assert self.written is not None
-        if self.act is Act.POST:
+        if self.act in (Act.PREPARE, Act.POST):
             return self.ledger.post(self.bill, self.written)
         if self.act is Act.DISCARD:
             return self.ledger.discard(self.bill, self.written)
@@ -61,7 +61,7 @@ async def scene_of(bench: Bench, ledger: Ledger, act: Act) -> Scene:
     written: LedgerBill | None = None
     if act is Act.DISCARD:
         written = await waiting_of(bench, ledger, bill)
-    elif act in (Act.POST, Act.ATTACH):
+    elif act in (Act.PREPARE, Act.POST, Act.ATTACH):
         written = await draft_of(ledger, bill)
     if act is Act.ATTACH and written is not None:
         written = await ledger.post(bill, written)
@@ -78,8 +78,9 @@ async def finish(bench: Bench, scene: Scene, *, done: bool) -> None:
         draft = found[0] if found else await ledger.create(bill)
         draft = await ledger.complete(bill, draft)
         await ledger.post(bill, draft)
-    elif scene.act is Act.POST:
-        assert [each.status for each in found] == [BillStatus.POSTED if done else BillStatus.DRAFT]
+    elif scene.act in (Act.PREPARE, Act.POST):
+        is_posted = done and scene.act is Act.POST
+        assert [each.status for each in found] == [BillStatus.POSTED if is_posted else BillStatus.DRAFT]
         posted = await ledger.post(bill, found[0])
         assert posted.status is BillStatus.POSTED
     elif scene.act is Act.DISCARD:

@@ -13,10 +13,10 @@ from conformance.stage import (
     Stage,
     assert_stands_as_said,
     bill_of,
-    calls_of,
     draft_of,
     found_of,
     line_of,
+    lists_of,
     standing,
     waiting_of,
 )
@@ -152,7 +152,7 @@ class Refusals(Stage):
     async def test_checking_many_bills_costs_a_handful_of_reads(self, bench: Bench, ledger: Ledger) -> None:
         bills = [bill_of(bench, f"C-{index}") for index in range(100)]
         await ledger.check(bills)
-        assert len(await calls_of(bench)) <= 8
+        assert len(await lists_of(bench)) <= 8
         await bench.forget_calls()
         for bill in bills:
             await ledger.check([bill])

@@ -92,6 +92,10 @@ class SapBusinessOneBench(Simulated):
         """How many sessions were opened so far."""
         return (await self.show("state"))["logins"]
 
+    async def tells_paid(self) -> bool:
+        """True where documents tell what is paid of them, which older releases do not."""
+        return (await self.show("state"))["companies"][CODE]["switches"]["profile"] == 2024
+
     async def count(self, flow: Flow) -> int:
         company, state = self.company, (await self.show("state"))["companies"][CODE]
         if flow is Flow.VENDORS:
@@ -137,8 +141,11 @@ class SapBusinessOneBench(Simulated):
         await self.hook("period", **{"from": start.isoformat(), "to": (start + timedelta(days=30)).isoformat()})
 
     async def leave_unposted(self) -> bool:
-        await self.hook("approval", enabled=True)
+        await self.want_approval()
         return True
+
+    async def want_approval(self) -> None:
+        await self.hook("approval", enabled=True)
 
     async def approve(self, bill_id: str) -> None:
         await self.hook("approve", draft=bill_id)

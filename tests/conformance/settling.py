@@ -122,10 +122,11 @@ class Settling(Stage):
 
     async def test_the_register_holds_what_is_posted_in_the_period(self, bench: Bench, ledger: Ledger) -> None:
         day = bench.facts.open_day
+        dated = {"invoice_date": day + timedelta(days=1)} if self.dates_by_period else {}
         bills = [
             bill_of(bench, "REG-1"),
             bill_of(bench, "REG-2", kind=DocumentKind.CREDIT_NOTE),
-            bill_of(bench, "REG-3", posting_date=day + timedelta(days=1)),
+            bill_of(bench, "REG-3", posting_date=day + timedelta(days=1), **dated),
             bill_of(bench, "REG-4", currency=bench.facts.foreign_currency),
         ]
         posted = {bill.number: await posted_of(ledger, bill) for bill in bills}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -16,6 +17,7 @@ from ml_connector.records.money import add_up, round_amount
 from ml_connector.records.reason import Reason
 
 AFTER_THE_WORK = (Harm("lost_reply"), Harm("status_after", status=500))
+_LATER_PAGE = re.compile(r"[?&](?:\$|%24)skip(?:token)?=(?!0\b)", re.IGNORECASE)
 BEFORE_THE_WORK = (Harm("cut"), Harm("status", status=503))
 
 
@@ -27,6 +29,8 @@ class Stage:
     ping_failures: ClassVar[tuple[PingFailure, ...]] = ()
     ping_steps: ClassVar[tuple[str, ...]] = ()
     said_unchecked: ClassVar[Reasons] = {}
+    dates_by_period: ClassVar[bool] = False
+    """True where a bill is dated by its supplier, and a posting date only chooses the period it is posted in."""
     told_by_refusal: ClassVar[frozenset[Reason]] = frozenset()
     """What nobody can ask the ledger beforehand: only its refusal tells, as precisely and with nothing left behind."""
 
@@ -102,6 +106,11 @@ async def waiting_of(bench: Bench, ledger: Ledger, bill: Bill) -> LedgerBill:
 async def calls_of(bench: Bench) -> list[Call]:
     """The calls that reached the ledger, those for the session left out."""
     return [call for call in await bench.calls() if not call.is_sign_in]
+
+
+async def lists_of(bench: Bench) -> list[Call]:
+    """The same, each list counted once: how many pages it comes in is a matter of its length."""
+    return [call for call in await calls_of(bench) if not _LATER_PAGE.search(call.path)]
 
 
 async def cost_of_a_look(bench: Bench, ledger: Ledger) -> int:

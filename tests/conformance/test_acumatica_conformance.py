@@ -1,0 +1,68 @@
+"""Acumatica against the suite of all ledgers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import ClassVar
+
+import pytest
+
+from conformance.acumatica import AcumaticaBench, bench_of
+from conformance.approving import Approving
+from conformance.bench import Act, PingFailure, Site, Write
+from conformance.ledger import LedgerConformance
+from ml_connector.records.reason import Reason
+
+
+async def _forbid_payments(bench: AcumaticaBench) -> None:
+    await bench.hook("rights", entity="Check", allowed=False)
+
+
+async def _lock_the_user(bench: AcumaticaBench) -> None:
+    await bench.hook("lock", locked=True)
+
+
+async def _fill_the_seats(bench: AcumaticaBench) -> None:
+    await bench.hook("seats", limit=1)
+    login = {"name": "basware", "password": "acumatica-secret", "tenant": "Acme3000"}
+    async with bench.session.post(f"{bench.base}/acme/entity/auth/login", json=login) as reply:
+        assert reply.status == 204
+
+
+class TestAcumatica(LedgerConformance, Approving):
+    """The suite, and where Acumatica differs."""
+
+    writes: ClassVar[tuple[Write, ...]] = (
+        Write(Act.CREATE, Site(r"/Bill\?", "PUT")),
+        Write(Act.PREPARE, Site(r"/Bill\?", "PUT"), name="take off hold", is_repeatable=True),
+        Write(Act.POST, Site(r"/Bill/ReleaseBill$", "POST")),
+        Write(Act.DISCARD, Site(r"/Bill/[^/?]+$", "DELETE"), is_repeatable=True),
+        Write(Act.ATTACH, Site(r"/files/PX\.Objects\.AP\.APInvoiceEntry/", "PUT"), is_repeatable=True),
+    )
+    ping_steps: ClassVar[tuple[str, ...]] = (
+        "reach", "TLS", "instance", "tenant", "sign in", "endpoint", "rights", "branch", "version",
+    )  # fmt: skip
+    ping_failures: ClassVar[tuple[PingFailure, ...]] = (
+        PingFailure("nobody answers", "reach", "base_url", values={"base_url": "http://127.0.0.1:1/acme"}),
+        PingFailure("no such host", "reach", "base_url", values={"base_url": "http://nowhere.invalid/acme"}),
+        PingFailure("wrong site", "instance", "base_url", values={"base_url": "{base}/nosite"}),
+        PingFailure("another tenant's client", "tenant", "client_id", values={"tenant": "Other"}),
+        PingFailure("no tenant in the client", "tenant", "client_id", values={"client_id": "8e0761d9"}),
+        PingFailure("wrong client secret", "sign in", "client_secret", secrets={"client_secret": "wrong-secret"}),
+        PingFailure("wrong password", "sign in", "password", secrets={"password": "wrong-secret"}),
+        PingFailure("locked user", "sign in", "unlocked", arrange=_lock_the_user),
+        PingFailure("wrong endpoint", "endpoint", "SM207060", values={"endpoint": "Defualt"}),
+        PingFailure("wrong version", "endpoint", "SM207060", values={"version": "23.100.001"}),
+        PingFailure("no seat", "rights", "sign out", arrange=_fill_the_seats),
+        PingFailure("no rights", "rights", "SM201025", arrange=_forbid_payments),
+        PingFailure("unknown branch", "branch", "branch", values={"branch": "NOWHERE"}),
+    )
+    told_by_refusal: ClassVar[frozenset[Reason]] = frozenset({Reason.RATE_MISSING})
+    """Exchange rates are no part of the endpoint (Acumatica dossier 9.8)."""
+    dates_by_period: ClassVar[bool] = True
+    approval_begins_with: ClassVar[Act] = Act.PREPARE
+
+    @pytest.fixture
+    async def bench(self) -> AsyncIterator[AcumaticaBench]:
+        async with bench_of() as made:
+            yield made
