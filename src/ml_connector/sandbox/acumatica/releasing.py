@@ -17,7 +17,7 @@ from ml_connector.sandbox.acumatica.bills import (
     period_fault,
 )
 from ml_connector.sandbox.acumatica.books import Books
-from ml_connector.sandbox.acumatica.coding import vendor_fault
+from ml_connector.sandbox.acumatica.coding import Faults, pick_account, pick_subaccount, vendor_fault
 from ml_connector.sandbox.acumatica.errors import INVALID_OPERATION, Refusal, failed
 from ml_connector.sandbox.acumatica.journals import enter_bill_journal
 from ml_connector.sandbox.acumatica.order_links import count_billed
@@ -66,7 +66,18 @@ def _trouble(books: Books, row: Row) -> Refusal | None:
         text = vendor_fault(vendor)
     if text is None and row["Amount"] != row["_total"]:
         text = "The document is out of balance."
+    text = text or next(iter(_coding_faults(books, row).values()), None)
     return None if text is None else failed(text)
+
+
+def _coding_faults(books: Books, row: Row) -> Faults:
+    """What became of the accounts and subaccounts of the lines since the bill was saved."""
+    faults: Faults = {}
+    for line in row["Details"]:
+        pick_account(books, line["Account"], path="Account", faults=faults)
+        if line["Subaccount"]:
+            pick_subaccount(books, line["Subaccount"], path="Subaccount", faults=faults)
+    return faults
 
 
 def release(books: Books, row: Row) -> Row:
