@@ -150,11 +150,14 @@ async def test_a_missing_record_is_a_500_and_is_not_asked_for_again(wire: Wire, 
         await client.get("Bill", "Bill", "000045")
 
 
-async def test_a_key_with_a_slash_is_looked_up_by_a_filter(wire: Wire, client: Acumatica) -> None:
-    wire.answer = lambda _: web.json_response([wrapped(SubaccountCD="A/B")])
-    row = await client.get("Subaccount", "A/B")
-    assert row is not None
-    assert "SubaccountCD eq 'A/B'" in unquote(wire.paths()[0])
+async def test_a_record_whose_key_has_a_slash_is_read_by_its_id(wire: Wire, client: Acumatica) -> None:
+    row = {**wrapped(SubaccountCD="A/B", Description="Both"), "id": "b6410d82"}
+    wire.answer = lambda request: web.json_response(row if request.path.endswith("/b6410d82") else [row])
+    found = await client.get("Subaccount", "A/B", select=("Description",))
+    assert found is not None
+    assert found["Description"] == "Both"
+    assert "(SubaccountCD eq 'A/B')" in unquote(wire.paths()[0])
+    assert wire.paths()[1].startswith(f"{BASE}/Subaccount/b6410d82?")
 
 
 async def test_a_server_out_of_order_is_asked_again_for_a_read(wire: Wire, client: Acumatica) -> None:

@@ -145,14 +145,14 @@ class Acumatica:
     ) -> Row | None:  # fmt: skip
         """One record by its keys in the order of `contract.KEYS`, or by its id (a GUID) alone.
 
-        None where it is gone and `missing_ok`. A key with a slash in it is looked up by a filter instead: it cannot
-        stand in an address (Acumatica dossier 1).
+        None where it is gone and `missing_ok`. One whose key has a slash in it is read by its id, which is looked up
+        first: such a key cannot stand in an address (Acumatica dossier 1).
         """
         if any("/" in key for key in keys):
-            where = " and ".join(f"{name} eq {literal(key)}" for name, key in zip(KEYS[entity], keys, strict=True))
-            found = await self.rows(entity, where=where, select=select, expand=expand, size=_LEAST_PAGE)
-            if found or missing_ok:
-                return found[0] if found else None
+            found = await self.rows(entity, where=any_key(entity, [keys]), select=KEYS[entity], size=_LEAST_PAGE)
+            if not found and missing_ok:
+                return None
+            keys = (text(found[0], "id"),) if found else keys
         path = "/".join(quote(key, safe="") for key in keys)
         url = address(f"{self.address.of_entity(entity)}/{path}", self._options(entity, select, expand))
         try:

@@ -126,10 +126,13 @@ class Session:
                 await self._get()
 
     async def sign_in(self) -> None:
-        """Signs in with the password, whatever is kept or remembered: for the test of a connection."""
+        """Signs in anew, a password that was refused before too: for the test of a connection.
+
+        By the refresh token that is kept where there is one: another grant would be another session, and take a seat.
+        """
         _refused.pop(self._digest(), None)
-        async with self._lock, self._opened() as kept:
-            await self._take(await self._granted_by_password(), kept)
+        async with self._lock:
+            await self._get()
 
     async def close(self) -> None:
         """Frees the seat and closes the connection. Never raises: the session ends with its token (dossier 2.3).
@@ -155,7 +158,8 @@ class Session:
         self._token = ""
         self.check_tenant()
         async with self._opened() as kept:
-            answer = await self._refreshed(kept.value) if kept.value else None
+            owner, _, refresh_token = (kept.value or "").partition(" ")
+            answer = await self._refreshed(refresh_token) if owner == self._digest() else None
             await self._take(answer or await self._granted_by_password(), kept)
 
     @asynccontextmanager
@@ -203,9 +207,12 @@ class Session:
         return reply
 
     async def _take(self, answer: Mapping[str, Any], kept: Kept) -> None:
-        """The new refresh token is kept for good before the access token is used: the old one is dead."""
+        """The new refresh token is kept for good before the access token is used: the old one is dead.
+
+        With the digest of the credentials it came of: a token of another user must not outlive a change of settings.
+        """
         refresh_token = answer.get("refresh_token")
-        await kept.replace(str(refresh_token) if refresh_token else None)
+        await kept.replace(f"{self._digest()} {refresh_token}" if refresh_token else None)
         lifetime = float(answer["expires_in"])
         self._token = str(answer["access_token"])
         self._ends_at = time.monotonic() + lifetime
@@ -229,6 +236,7 @@ class Session:
         return "" if any(each in said for each in secrets) else said[:200]
 
     def _digest(self) -> str:
+        """Of the credentials, all of them: other ones, other digest."""
         told = (self._address.token_url, self._client_id, self._client_secret, self._username, self._password)
         return hashlib.sha256("\0".join(told).encode()).hexdigest()
 
