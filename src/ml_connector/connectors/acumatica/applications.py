@@ -12,6 +12,7 @@ from ml_connector.connectors.acumatica.documents import ADJUSTMENTS, status_of
 from ml_connector.connectors.acumatica.values import Row, amount, day, instant, number, parts, text
 from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import BillStatus, Settlement
+from ml_connector.records.money import round_amount
 
 STANDING: Final = frozenset({"Open", "Closed", "Reserved"})
 """States of a payment that was made; in others it is only planned, or voided (Acumatica dossier 3.2, 11)."""
@@ -89,7 +90,7 @@ def explains(bill: Row, links: Sequence[Link]) -> bool:
 
 def settlement_of(bill: Row, picture: Picture) -> Settlement:
     """How far a bill is settled. What payments do not explain was set off: it has no date of its own."""
-    settled, status = settled_sum(bill), status_of(bill)
+    settled, status, currency = settled_sum(bill), status_of(bill), text(bill, "CurrencyID")
     paid = settled - picture.reversed
     is_paid = paid > 0
     discount = _discount(bill, picture, paid) if is_paid else Decimal(0)
@@ -100,10 +101,10 @@ def settlement_of(bill: Row, picture: Picture) -> Settlement:
     return Settlement(
         bill_id=text(bill, "id"),
         bill_number=text(bill, "ReferenceNbr"),
-        paid_total=paid - discount if is_paid else Decimal(0),
-        currency=text(bill, "CurrencyID"),
+        paid_total=round_amount(paid - discount if is_paid else Decimal(0), currency),
+        currency=currency,
         paid_on=None if not is_paid else latest.day if latest else noticed,
-        discount=discount,
+        discount=round_amount(discount, currency),
         payment_number=latest.number if is_paid and latest else "",
         method=latest.method if is_paid and latest else "",
         reversal_of=picture.voided if settled <= 0 and status is not BillStatus.CANCELLED else "",

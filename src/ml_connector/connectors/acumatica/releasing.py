@@ -14,9 +14,11 @@ from typing import Final
 from ml_connector.connectors.acumatica.client import About, Acumatica, Started
 from ml_connector.connectors.acumatica.manifest import NAME
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.odata import address
 
 BILL: Final = "Bill"
 _RELEASE: Final = "ReleaseBill"
+_BUSY: Final = 500
 _LONGER: Final = 1.6
 _TELLS_NOTHING: Final = frozenset({401, 403, 404, 408, 410, 429, 502, 503, 504})
 """Of the address that tells how an action goes: it cannot be asked, which says nothing of the action."""
@@ -29,6 +31,8 @@ class Patience:
     first: float = 1.0
     longest: float = 5.0
     at_most: float = 600.0
+    busy: float = 60.0
+    """How long the form is waited for where the action itself cannot be asked after."""
 
 
 PATIENCE: Final = Patience()
@@ -45,9 +49,12 @@ async def release(
     async with client.alone(BILL):
         try:
             started = await client.start(BILL, _RELEASE, {"id": bill_id}, about=about)
+            return await _end_of(client, started, patience, about)
         except Refused as refusal:
             return refusal
-        return await _end_of(client, started, patience, about)
+        except OutcomeUnknown:
+            await _until_idle(client, bill_id, patience)
+            raise
 
 
 async def _end_of(client: Acumatica, started: Started, patience: Patience, about: About | None) -> Refused | None:
@@ -63,6 +70,21 @@ async def _end_of(client: Acumatica, started: Started, patience: Patience, about
         except (Refused, Unavailable) as error:
             return _failure(error)
     return None
+
+
+async def _until_idle(client: Acumatica, bill_id: str, patience: Patience) -> None:
+    """Waits while the form is busy with an action that cannot be asked after: till then all else on it fails."""
+    url = address(f"{client.address.of_entity(BILL)}/{bill_id}", {"$select": "ReferenceNbr"})
+    ends = time.monotonic() + patience.busy
+    while time.monotonic() < ends:
+        try:
+            await client.http.read(url, follow=False)
+        except ConnectorError as error:
+            if error.status != _BUSY:
+                return
+            await asyncio.sleep(patience.first)
+        else:
+            return
 
 
 def _failure(error: Refused | Unavailable) -> Refused:

@@ -214,9 +214,9 @@ class _Reading:
         return row is not None and code(text(row, "VendorRef")) == code(text(bill, "VendorRef")) != ""
 
     async def _voided(self, bill: Row) -> str:
-        """The number of the payment that was taken back from a bill with nothing paid, where one changed."""
+        """The number of the payment that was last taken back from a bill with nothing paid, where one changed."""
         vendor = code(text(bill, "Vendor"))
-        for each in self._payments:
+        for each in sorted(self._payments, key=lambda row: (text(row, _STAMP), _key(row)), reverse=True):
             if text(each, "Status") == VOIDED and code(text(each, "Vendor")) == vendor:
                 payment = await self._payment(_key(each))
                 if payment is not None and any(is_on(bill, row) for row in parts(payment, "History")):
