@@ -27,9 +27,11 @@ STEPS = 60
 DAY = 24 * 3600
 
 
-@pytest.fixture(params=["v2", "v1"])
+@pytest.fixture(params=[("v2", 2024), ("v1", 2024), ("v2", 2021)], ids=["OData 4", "OData 3", "2021"])
 async def bench(request: pytest.FixtureRequest) -> AsyncIterator[SapBusinessOneBench]:
-    async with bench_of(base_url=f"{{base}}/b1s/{request.param}") as made:
+    root, profile = request.param
+    async with bench_of(base_url=f"{{base}}/b1s/{root}") as made:
+        await made.hook("profile", profile=profile)
         yield made
 
 
@@ -48,8 +50,11 @@ async def act_on_bill(bench: SapBusinessOneBench, chance: Random, row: dict[str,
     left, is_note = Decimal(str(row["remaining"])), row["kind"] == "credit note"
     part = {"amount": str((left / 3).quantize(Decimal("0.01")))}
     if row["status"] == "open" and left > 1:
-        acts = ["reconcile", "reconcile part"] + ([] if is_note else ["pay", "pay part", "discount"])
-        act = chance.choice(acts + (["cancel"] if left == Decimal(str(row["total"])) else []))
+        is_whole = left == Decimal(str(row["total"]))
+        acts = [] if is_note else ["pay", "pay part", "discount"]
+        # Of a part that no payment names an older release tells nothing (dossier 9).
+        acts += ["reconcile", "reconcile part"] if await bench.tells_paid() else ["reconcile"] if is_whole else []
+        act = chance.choice([*acts, "cancel"] if is_whole else acts)
         page = act.split()[0].replace("discount", "pay")
         more = part if act.endswith("part") else {"discount": "0.50"} if act == "discount" else {}
         await bench.hook(page, id=row["id"], **more)

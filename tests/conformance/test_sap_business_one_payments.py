@@ -163,7 +163,7 @@ async def test_what_is_reconciled_is_settled_by_no_payment(
     await bench.hook("reconcile", id=posted.id, **{"with": account["id"]}, **how)
     told = (await watcher.look())[posted.id]
     # Nothing of an older release tells of a part that no payment names.
-    seen = (part if await tells_paid(bench) else Decimal(0)) if part else posted.gross
+    seen = (part if await bench.tells_paid() else Decimal(0)) if part else posted.gross
     assert (told.paid_total, told.is_settled, told.payment_number) == (seen, part is None, "")
     assert told.dated_by_ledger is (seen == 0)
 
@@ -173,7 +173,7 @@ async def test_closed_by_hand_is_not_paid(bench: SapBusinessOneBench, ledger: Le
     await bench.hook("close", id=posted.id)
     told = (await watcher.look())[posted.id]
     # An older release does not tell it from one that was settled: the connector says what it assumes (dossier 9).
-    is_told = await tells_paid(bench)
+    is_told = await bench.tells_paid()
     assert (told.paid_total, told.is_settled) == (0 if is_told else posted.gross, not is_told)
     assert told.payment_number == ""
 
@@ -186,8 +186,3 @@ async def test_the_payment_of_somebody_elses_bill_is_not_told_as_ours(
     await bench.hook("pay-many", bills=[{"id": posted.id, "amount": str(PART)}, theirs.id])
     told = await watcher.look()
     assert {key: each.paid_total for key, each in told.items()} == {posted.id: PART}
-
-
-async def tells_paid(bench: SapBusinessOneBench) -> bool:
-    """True where documents tell what is paid of them."""
-    return (await bench.show("state"))["companies"]["2000"]["switches"]["profile"] == 2024
