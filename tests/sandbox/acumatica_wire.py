@@ -101,6 +101,11 @@ class Wire:
         body = {"name": USERNAME, "password": PASSWORD, "tenant": tenant_of(CODE), **changes}
         return await self.send("POST", f"{self.root}/entity/auth/login", body, token="")
 
+    async def logout(self, *, token: str = "", cookie: str = "") -> int:
+        """Signs out with an empty body; the status."""
+        reply = await self.send("POST", f"{self.root}/entity/auth/logout", b"", token=token, cookie=cookie)
+        return reply.status
+
     async def send(
         self,
         method: str,
