@@ -11,8 +11,9 @@ from typing import ClassVar
 import psycopg
 import pytest
 
-from acceptance.afterwards import Afterwards, Household, Small, assert_said_in_words, connected
+from acceptance.afterwards import VENDORS, Afterwards, Household, Small, active, assert_said_in_words, connected
 from acceptance.product import Product, connections, query
+from acceptance.simulated import company_of
 
 pytestmark = pytest.mark.xdist_group("acceptance-changes")
 
@@ -28,6 +29,38 @@ class TestBusinessCentral(Afterwards):
         "path": r"\$batch",
         "body": '{"error": {"code": "Application_DialogException", "message": "An extension says no."}}',
     }
+
+
+# ------------------------------------------------------------------ master data
+
+
+def test_what_has_not_changed_is_sent_again_only_when_touched(small: Small) -> None:
+    assert small.run("payment-terms", "vendors").code == 0
+    before = small.systems.held_in_basware("vendors", small.code)
+    small.systems.forget_calls()
+    again = small.run("vendors")
+    assert (again.code, again.flow("vendors")["sent"]) == (0, 0)
+    assert not [path for method, path in small.systems.calls() if method == "POST"]
+    touched = small.run("vendors", "--touch")
+    assert (touched.code, touched.flow("vendors")["sent"]) == (0, len(before))
+    assert [path for method, path in small.systems.calls() if method == "POST"]
+    assert len(small.systems.held_in_basware("vendors", small.code)) == len(before)
+
+
+def test_a_mass_deactivation_stops_and_asks(small: Small) -> None:
+    assert small.run("payment-terms", "vendors").code == 0
+    before = active(small)
+    company = company_of(small.code, small.systems.today, vendors=VENDORS, invoices=0)
+    leaving = [each.number for each in company.vendors if not each.blocked][:8]
+    for number in leaving:
+        small.systems.in_ledger("vendors", small.code, number=number, delete=True)
+    braked = small.run("vendors")
+    assert (braked.code, braked.flow("vendors")["outcome"]) == (1, "failed")
+    assert "--allow-deactivations" in braked.flow("vendors")["error"]
+    assert active(small) == before
+    lifted = small.run("vendors", "--allow-deactivations")
+    assert (lifted.code, lifted.flow("vendors")["outcome"]) == (0, "ok")
+    assert len(before - active(small)) == len(leaving)
 
 
 # ------------------------------------------------------------------ the books
