@@ -618,6 +618,26 @@ async def test_a_release_that_fails_says_so_at_its_status_address(wire: Wire) ->
     assert (await _read(wire, made))["Status"] == "Balanced"
 
 
+@pytest.mark.parametrize(
+    ("page", "changes", "text"),
+    [
+        ("accounts", {"number": "6110", "Active": False}, "Account '6110' is inactive"),
+        ("dimension-values", {"dimension": "Subaccount", "code": "D010-A01", "active": False}, "is inactive"),
+        ("dimension-values", {"dimension": "Project", "code": "P-003", "active": False}, "not active"),
+        ("vendors", {"Status": "Inactive"}, "vendor status"),
+    ],
+)
+async def test_what_became_inactive_meanwhile_ends_the_release(
+    wire: Wire, page: str, changes: dict[str, Any], text: str
+) -> None:
+    made = await _make(wire, Details=[_line(Subaccount="D010-A01", Project="P-003")], Amount=124)
+    await wire.control(page, {"number": made["Vendor"], **changes})
+    reply = await _act(wire, "ReleaseBill", made)
+    assert reply.status == 500
+    assert text in reply.message
+    assert (await wire.bills(id=made["id"]))[0]["released"] is False
+
+
 async def test_a_released_bill_is_not_editable(wire: Wire) -> None:
     bill = await _released(wire)
     reply = await _change(wire, bill, Description="Changed", DueDate="2031-01-01")

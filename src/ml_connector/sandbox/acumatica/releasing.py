@@ -17,7 +17,7 @@ from ml_connector.sandbox.acumatica.bills import (
     period_fault,
 )
 from ml_connector.sandbox.acumatica.books import Books
-from ml_connector.sandbox.acumatica.coding import Faults, pick_account, pick_subaccount, vendor_fault
+from ml_connector.sandbox.acumatica.coding import Faults, pick_account, pick_project, pick_subaccount, vendor_fault
 from ml_connector.sandbox.acumatica.errors import INVALID_OPERATION, Refusal, failed
 from ml_connector.sandbox.acumatica.journals import enter_bill_journal
 from ml_connector.sandbox.acumatica.order_links import count_billed
@@ -71,12 +71,13 @@ def _trouble(books: Books, row: Row) -> Refusal | None:
 
 
 def _coding_faults(books: Books, row: Row) -> Faults:
-    """What became of the accounts and subaccounts of the lines since the bill was saved."""
+    """What became of the codes of the lines since the bill was saved (UNCONFIRMED that it looks again)."""
     faults: Faults = {}
     for line in row["Details"]:
         pick_account(books, line["Account"], path="Account", faults=faults)
         if line["Subaccount"]:
             pick_subaccount(books, line["Subaccount"], path="Subaccount", faults=faults)
+        pick_project(books, line["Project"], path="Project", faults=faults)
     return faults
 
 
