@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -136,7 +136,7 @@ def opened(base: str, clock: Clock) -> AcumaticaLedger:
 
 
 @asynccontextmanager
-async def simulated_world() -> AsyncIterator[World]:
+async def simulated_world() -> AsyncGenerator[World]:
     """A fresh instance with one tenant."""
     session._refused.clear()  # pyright: ignore[reportPrivateUsage]
     clock = Clock()
