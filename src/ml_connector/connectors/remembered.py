@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+_NEVER: Final = float("-inf")
+SECOND_LOOK: Final = 10.0
+"""Seconds: what is older is read again before anything is turned down for it. It may have been mended meanwhile."""
 
 
 class Remembered(Generic[T]):
@@ -18,7 +22,7 @@ class Remembered(Generic[T]):
         self._age = age
         self._lock = asyncio.Lock()
         self._value: T | None = None
-        self._at = float("-inf")
+        self._at = _NEVER
 
     async def get(self, *, not_before: float | None = None) -> T:
         """The value, read anew where it is too old, or from before `not_before` (monotonic seconds)."""
@@ -29,6 +33,13 @@ class Remembered(Generic[T]):
                 self._value = await self._load()
                 self._at = asked_at
             return self._value
+
+    def forget_before(self, moment: float) -> bool:
+        """Has it read anew where it is from before `moment` (monotonic seconds); True where that is so."""
+        is_older = _NEVER < self._at < moment
+        if is_older:
+            self._at = _NEVER
+        return is_older
 
 
 class Many(Generic[T]):
@@ -61,3 +72,16 @@ class Many(Generic[T]):
     def _is_fresh(self, key: str) -> bool:
         kept = self._known.get(key)
         return kept is not None and time.monotonic() - kept[0] < self._age
+
+    def forget_before(self, moment: float) -> bool:
+        """Has read anew what is from before `moment` (monotonic seconds); True where there is any."""
+        older = [key for key, (at, _) in self._known.items() if _NEVER < at < moment]
+        # Aged, not dropped: somebody may be about to take them.
+        self._known |= {key: (_NEVER, self._known[key][1]) for key in older}
+        return bool(older)
+
+
+def forget_older(kept: Iterable[Remembered[Any] | Many[Any]], *, seconds: float | None = None) -> bool:
+    """Has read anew what was read longer ago, `SECOND_LOOK` if left out; True where there is any."""
+    moment = time.monotonic() - (SECOND_LOOK if seconds is None else seconds)
+    return sum(each.forget_before(moment) for each in kept) > 0

@@ -138,6 +138,21 @@ async def test_more_dimension_changes_than_a_batch_may_carry(world: World) -> No
     assert [row["dimensions"]["DEPARTMENT"] for row in made["rows"]] == [each["DEPARTMENT"] for each in wanted]
 
 
+async def test_nobody_is_turned_down_for_what_was_mended_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = next(each.number for each in world.company.vendors if each.blocked == "All")
+    wrong = bill(vendor=blocked, posting_date=TODAY, lines=(line(account="6990"),))
+    assert {each.reason for each in (await world.ledger.check([wrong]))[wrong.key]} == {
+        Reason.VENDOR_BLOCKED, Reason.ACCOUNT_BLOCKED,
+    }  # fmt: skip
+    await world.hook("vendors", number=blocked, blocked="")
+    await world.hook("accounts", number="6990", blocked=False)
+    assert (await world.ledger.check([wrong]))[wrong.key], "just read: not read again each time"
+    monkeypatch.setattr("ml_connector.connectors.remembered.SECOND_LOOK", 0.0)
+    assert (await world.ledger.check([wrong]))[wrong.key] == ()
+
+
 async def test_a_default_dimension_the_vendor_got_meanwhile_is_no_obstacle(world: World) -> None:
     late = world.bill("LATE-1")
     await world.ledger.check([late])

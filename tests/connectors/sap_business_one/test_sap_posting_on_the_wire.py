@@ -154,6 +154,19 @@ async def test_what_cannot_be_known_beforehand_is_refused_in_its_own_words(world
     assert await world.bills() == []
 
 
+async def test_nobody_is_turned_down_for_what_was_mended_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bill = world.bill("M-1", vendor="V000008", lines=(coded(account="6990", dimensions={"1": "D450"}),))
+    assert len((await world.ledger.check([bill]))["M-1"]) == 3
+    await world.hook("vendors", company="2000", number="V000008", Frozen="tNO", Valid="tYES")
+    await world.hook("accounts", company="2000", number="6990", FrozenFor="tNO")
+    await world.hook("dimension-values", company="2000", dimension="1", code="D450", active=True)
+    assert len((await world.ledger.check([bill]))["M-1"]) == 3, "just read: not read again each time"
+    monkeypatch.setattr("ml_connector.connectors.remembered.SECOND_LOOK", 0.0)
+    assert await world.ledger.check([bill]) == {"M-1": ()}
+
+
 async def test_a_total_within_the_tolerance_is_posted(world: World) -> None:
     bill = world.bill("C-1", gross=Decimal("124.02"))
     assert await world.ledger.check([bill]) == {"C-1": ()}

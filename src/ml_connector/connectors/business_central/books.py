@@ -16,7 +16,7 @@ from ml_connector.connectors.business_central.manifest import CODE_LENGTH, FILTE
 from ml_connector.connectors.business_central.mapping import NO_ID, date_of, is_postable
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.connectors.odata import address, any_of, chunks_of_filter, decode_enum, literal
-from ml_connector.connectors.remembered import Many, Remembered
+from ml_connector.connectors.remembered import Many, Remembered, forget_older
 from ml_connector.connectors.texts import code, units
 
 T = TypeVar("T")
@@ -71,6 +71,13 @@ class Books:
         self.terms = Remembered(self._load_terms, age=SNAPSHOT_AGE)
         """Payment terms: id to code."""
         self.setup = Remembered(self._load_setup, age=SETUP_AGE)
+
+    def forget_older(self) -> bool:
+        """Before somebody is turned down: True where something has to be read again, as it may have been mended."""
+        return forget_older((
+            self.vendors, self.rates, self.dimensions, self.accounts, self.tax_groups,
+            self.currencies, self.terms, self.setup,
+        ))  # fmt: skip
 
     async def _load_vendors(self, numbers: frozenset[str]) -> Mapping[str, VendorFacts]:
         found: dict[str, VendorFacts] = {}

@@ -79,7 +79,11 @@ class BusinessCentral:
         if not bills:
             return {}
         known = await gather_knowledge(self._books, bills)
-        return {bill.key: findings_of(bill, known) for bill in bills}
+        told = {bill.key: findings_of(bill, known) for bill in bills}
+        if any(told.values()) and self._books.forget_older():
+            known = await gather_knowledge(self._books, bills)
+            told = {bill.key: findings_of(bill, known) for bill in bills}
+        return told
 
     async def find(self, bills: Sequence[Bill]) -> Mapping[str, tuple[LedgerBill, ...]]:
         """Bills with the same kind, vendor (buy-from or pay-to) and supplier's number."""

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from ml_connector.connectors.odata import any_of
-from ml_connector.connectors.remembered import Many, Remembered
+from ml_connector.connectors.remembered import Many, Remembered, forget_older
 from ml_connector.connectors.sap_business_one.client import ANY_CASE, ServiceLayer
 from ml_connector.connectors.sap_business_one.documents import (
     decimal_of,
@@ -144,6 +144,13 @@ class Books:
         self.currencies = Remembered(self._load_currencies, age=SNAPSHOT_AGE)
         self.branches = Remembered(self._load_branches, age=SNAPSHOT_AGE)
         """BPLIDs of the branches that are in use."""
+
+    def forget_older(self) -> bool:
+        """Before somebody is turned down: True where something has to be read again, as it may have been mended."""
+        return forget_older((
+            self.company, self.vendors, self.accounts, self.rules, self.projects,
+            self.tax_codes, self.currencies, self.branches,
+        ))  # fmt: skip
 
     async def _load_company(self) -> Company:
         info, admin = await asyncio.gather(
