@@ -40,13 +40,16 @@ class Wire:
     most: int = 0
     """Calls that were under way at once."""
 
-    def side(self, *, keepsake: Keepsake | None = None, mapping: MappingRules | None = None, **values: Any) -> Side:
+    def side(
+        self, *, keepsake: Keepsake | None = None, mapping: MappingRules | None = None,
+        secrets: dict[str, str] | None = None, **values: Any,
+    ) -> Side:  # fmt: skip
         settings = {
             "base_url": f"{self.base}/acme", "tenant": "Acme", "client_id": CLIENT, "username": "basware",
             "requests_per_minute": "100000", **values,
         }  # fmt: skip
-        secrets = {"password": PASSWORD, "client_secret": SECRET}
-        return Side("acme", "3000", settings, secrets, mapping or MappingRules(), keepsake)
+        known = {"password": PASSWORD, "client_secret": SECRET, **(secrets or {})}
+        return Side("acme", "3000", settings, known, mapping or MappingRules(), keepsake)
 
     def paths(self) -> list[str]:
         return [path for _, path in self.requests]

@@ -127,6 +127,37 @@ async def test_the_test_of_a_connection_takes_no_seat_of_its_own(wire: Wire) -> 
     await tested.close()
 
 
+async def test_a_sign_in_by_authorization_code_goes_on_by_its_refresh_token(wire: Wire) -> None:
+    drawer, consent = Drawer(), {"refresh_token": "of the consent", "password": ""}
+    wire.refresh = "of the consent"
+    for _ in range(2):
+        client = Acumatica(wire.side(keepsake=drawer, username="", secrets=consent))
+        await client.rows("Currency", select=("CurrencyID",))
+        await client.close()
+    assert [form["refresh_token"] for form in wire.grants] == ["of the consent", "refresh-1"]
+
+
+async def test_another_consent_replaces_the_one_that_is_kept(wire: Wire) -> None:
+    drawer = Drawer()
+    for consent in ("first", "second"):
+        wire.refresh = consent
+        secrets = {"refresh_token": consent, "password": ""}
+        client = Acumatica(wire.side(keepsake=drawer, username="", secrets=secrets))
+        await client.rows("Currency", select=("CurrencyID",))
+        await client.close()
+    assert [form["refresh_token"] for form in wire.grants] == ["first", "second"]
+
+
+async def test_a_consent_that_is_used_up_says_so(wire: Wire) -> None:
+    client = Acumatica(wire.side(username="", secrets={"refresh_token": "long gone", "password": ""}))
+    with pytest.raises(Refused) as refused:
+        await client.rows("Currency", select=("CurrencyID",))
+    assert refused.value.reason is Reason.SIGN_IN_REFUSED
+    assert "authorization code" in advice_for(refused.value)
+    assert kinds(wire) == ["refresh_token"]
+    await client.close()
+
+
 async def test_a_faulty_identity_server_costs_no_refresh_token(wire: Wire) -> None:
     drawer = Drawer()
     client = Acumatica(wire.side(keepsake=drawer))
@@ -165,15 +196,14 @@ async def test_another_password_is_tried_at_once(wire: Wire) -> None:
     wire.sign_in = lambda form: (
         None if form["password"] == "new" else web.json_response({"error": "invalid_grant"}, status=400)
     )
-    first = Acumatica(wire.side())
-    with pytest.raises(Refused):
-        await first.rows("Currency", select=("CurrencyID",))
-    side = wire.side()
-    other = type(side)(side.connection, side.company, side.values, {**side.secrets, "password": "new"}, side.mapping)
-    second = Acumatica(other)
-    assert await second.rows("Currency", select=("CurrencyID",)) == []
-    await first.close()
-    await second.close()
+    for password in (PASSWORD, "new"):
+        client = Acumatica(wire.side(secrets={"password": password}))
+        if password == "new":
+            assert await client.rows("Currency", select=("CurrencyID",)) == []
+        else:
+            with pytest.raises(Refused):
+                await client.rows("Currency", select=("CurrencyID",))
+        await client.close()
 
 
 @pytest.mark.parametrize(

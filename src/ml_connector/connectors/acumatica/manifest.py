@@ -90,8 +90,16 @@ MANIFEST: Final = Manifest(
             title="User",
             help="A user of its own, with rights to the forms that the set-up page names.",
             example="basware",
+            required=False,
         ),
-        FormField(name="password", title="Password", help="The user's password.", secret=True),
+        FormField(name="password", title="Password", help="The user's password.", required=False, secret=True),
+        FormField(
+            name="refresh_token",
+            title="Refresh token",
+            help="Of a sign-in by authorization code; user and password are left out then.",
+            required=False,
+            secret=True,
+        ),
         FormField(
             name="token_url",
             title="Token address",

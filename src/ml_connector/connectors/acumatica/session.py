@@ -28,6 +28,7 @@ SCOPE: Final = "api offline_access"
 KEPT_AS: Final = "refresh token"
 REFUSAL_AGE: Final = 1_800.0
 """Seconds a refused password is remembered: wrong ones, repeated, lock the user (Acumatica dossier 2.1)."""
+CONSENT: Final = "consent needed"
 _LIMITS: Final = Limits(parallel_calls=1, calls=10, per_seconds=1.0, page_size=1, write_timeout=60.0)
 _MARGIN: Final = 60.0
 
@@ -45,6 +46,8 @@ ADVICE: Final[Mapping[str, str]] = {
     "unsupported_grant_type": "The identity server does not take sign-ins with user and password. In Connected"
     " Applications (SM303010) set the flow to Resource Owner Password Credentials. The client credentials flow does"
     " not exist in Acumatica, so a user is needed.",
+    CONSENT: "Sign in once more in the browser by the authorization code flow and set the refresh token it gives as"
+    " refresh_token, or set username and password.",
     "invalid_scope": "The connected application lacks a scope: it needs api and offline_access.",
 }
 NO_ADVICE: Final = "Check client_id, client_secret, username and password against Connected Applications (SM303010)."
@@ -89,6 +92,7 @@ class Session:
         self._username = text_of(side.values, "username")
         self._client_secret = side.secrets.get("client_secret", "")
         self._password = side.secrets.get("password", "")
+        self._first_refresh = side.secrets.get("refresh_token", "")
         self._keepsake = side.keepsake
         self._memory = InMemory()
         # No guard: a sign-in changes nothing, and reads need one too.
@@ -158,9 +162,19 @@ class Session:
         self._token = ""
         self.check_tenant()
         async with self._opened() as kept:
-            owner, _, refresh_token = (kept.value or "").partition(" ")
-            answer = await self._refreshed(refresh_token) if owner == self._digest() else None
-            await self._take(answer or await self._granted_by_password(), kept)
+            for refresh_token in self._refresh_tokens(kept.value):
+                answer = await self._refreshed(refresh_token)
+                if answer is not None:
+                    break
+            else:
+                answer = await self._granted_by_password()
+            await self._take(answer, kept)
+
+    def _refresh_tokens(self, kept: str | None) -> list[str]:
+        """Those to try: what the last refresh left, then the one of a sign-in by authorization code."""
+        owner, _, refresh_token = (kept or "").partition(" ")
+        found = [refresh_token] if refresh_token and owner == self._digest() else []
+        return [*found, self._first_refresh] if self._first_refresh else found
 
     @asynccontextmanager
     async def _opened(self) -> AsyncGenerator[Kept]:
@@ -183,8 +197,11 @@ class Session:
     async def _granted_by_password(self) -> dict[str, Any]:
         known = _refused.get(self._digest())
         if known is not None and time.monotonic() - known[0] < REFUSAL_AGE:
-            raise known[1]
-        self.check_tenant()
+            before = known[1]
+            raise Refused(system=NAME, findings=before.findings, status=before.status, code=before.code)
+        if not self._username:
+            finding = Finding(Reason.SIGN_IN_REFUSED, NAME, "the refresh token is used up, and no user is set")
+            raise Refused(system=NAME, findings=(finding,), code=CONSENT)
         form = {"grant_type": "password", "username": self._username, "password": self._password, "scope": SCOPE}
         reply = await self._ask(form)
         self.grants += 1
@@ -232,12 +249,13 @@ class Session:
 
     def _described(self, body: Any) -> str:
         said = str(body.get("error_description") or "") if isinstance(body, dict) else ""
-        secrets = [each for each in (self._password, self._client_secret) if each]
+        secrets = [each for each in (self._password, self._client_secret, self._first_refresh) if each]
         return "" if any(each in said for each in secrets) else said[:200]
 
     def _digest(self) -> str:
         """Of the credentials, all of them: other ones, other digest."""
-        told = (self._address.token_url, self._client_id, self._client_secret, self._username, self._password)
+        who = (self._username, self._password, self._first_refresh)
+        told = (self._address.token_url, self._client_id, self._client_secret, *who)
         return hashlib.sha256("\0".join(told).encode()).hexdigest()
 
 
