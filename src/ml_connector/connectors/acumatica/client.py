@@ -37,7 +37,7 @@ from ml_connector.records.reason import Reason
 About = Mapping[Reason, str]
 
 _SPOKEN: Final = 522
-"""Our own number for a 500 that is a plain refusal, never on the wire: others mean a server out of order."""
+"""Our own number for a 500 in which the application speaks, never on the wire: others mean a server out of order."""
 _LEAST_PAGE: Final = 2
 
 
@@ -63,7 +63,8 @@ class InstanceHttp(HttpClient):
         fault = parse_fault(reply.status, body_of(reply))
         if fault.is_login_limit:
             return replace(reply, status=429)
-        return replace(reply, status=_SPOKEN) if reply.status == 500 and fault.is_spoken else reply
+        is_answer = fault.is_spoken or (method != "GET" and fault.is_told)
+        return replace(reply, status=_SPOKEN) if reply.status == 500 and is_answer else reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,13 +310,14 @@ class Acumatica:
     ) -> Started:  # fmt: skip
         """Starts an action on the record that `fields` names by its keys or its id. Inside `alone`.
 
-        Only a 202 tells where to ask: the link of a 204 leads nowhere (Acumatica dossier 6).
+        Only a 202 tells where to ask: the link of a 204 leads nowhere (Acumatica dossier 6). Raises Refused where the
+        application says that it failed: what became of it is told by the record alone.
         """
         self.contract.check_action(entity, action)
         self.contract.check(entity, fields)
         body = {"entity": wrap(fields), "parameters": wrap(parameters or {})}
         reply = await self.http.write("POST", f"{self.address.of_entity(entity)}/{action}", body=body)
-        _checked(reply, writes=True, about=about)
+        _checked(reply, writes=True, about=about, is_judged=True)
         location = next((value for name, value in reply.headers.items() if name.lower() == "location"), None)
         if reply.status != 202 or not location:
             return Started(None)
@@ -380,15 +382,15 @@ def _keys_of(entity: str, row: Row) -> tuple[str, ...]:
     return tuple(text(row, name) for name in KEYS[entity])
 
 
-def _checked(reply: Reply, *, writes: bool, about: About | None = None) -> Any:
+def _checked(reply: Reply, *, writes: bool, about: About | None = None, is_judged: bool = False) -> Any:
     if not reply.ok:
-        raise _error(reply, writes=writes, about=about)
+        raise _error(reply, writes=writes, about=about, is_judged=is_judged)
     return body_of(reply)
 
 
-def _error(reply: Reply, *, writes: bool, about: About | None) -> ConnectorError:
+def _error(reply: Reply, *, writes: bool, about: About | None, is_judged: bool) -> ConnectorError:
     status = 500 if reply.status == _SPOKEN else reply.status
-    return error_of(status, body_of(reply), reply.headers, writes=writes, about=about)
+    return error_of(status, body_of(reply), reply.headers, writes=writes, about=about, is_judged=is_judged)
 
 
 def _record(body: Any) -> Row:

@@ -25,6 +25,8 @@ ENTITY_ERRORS: Final = "OutcomeEntityHasErrorsException"
 """The record was refused; seen for a vendor reference that is there already (Acumatica dossier 10.6)."""
 SETUP_MISSING: Final = "PXSetupNotEnteredException"
 UNDEFINED_COMPANY: Final = "PXUndefinedCompanyException"
+_LOCKED: Final = "PXLockViolationException"
+"""Somebody else saved the record in the same moment: a matter of trying again."""
 _SPOKEN_TYPES: Final = frozenset({NO_ENTITY, CANNOT_OPTIMIZE, ENTITY_ERRORS, SETUP_MISSING, UNDEFINED_COMPANY})
 
 _LOGIN_LIMIT: Final = re.compile(
@@ -71,6 +73,11 @@ class Fault:
     def is_spoken(self) -> bool:
         """True for a 500 that is a plain refusal: nothing was done, and nothing will be when it is repeated."""
         return self.kind in _SPOKEN_TYPES or _rule_for(Complaint("", self.message), by_text_only=True) is not None
+
+    @property
+    def is_told(self) -> bool:
+        """True for a 500 in which the application says that the call failed, and not the web server before it."""
+        return self.kind.startswith("PX") and self.kind != _LOCKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +233,13 @@ def _plain(text: str) -> str:
 
 def error_of(
     status: int, body: Any, headers: Mapping[str, str], *, writes: bool, about: Mapping[Reason, str] | None = None,
+    is_judged: bool = False,
 ) -> ConnectorError:  # fmt: skip
     """The error for an answer that is no success, with all that is said to be wrong; `code` is the exception's type.
 
     `writes`: the call changes something, so that a fault of the server leaves its outcome open.
-    `about`: subjects for reasons whose text does not name one.
+    `about`: subjects for reasons whose text does not name one. `is_judged`: whatever is said, the caller looks at
+    the record afterwards, so that an application's own error is a refusal.
     """
     fault = parse_fault(status, body)
     findings = findings_of(fault, about or {})
@@ -239,7 +248,7 @@ def error_of(
         return Unavailable(
             system=NAME, findings=(finding,), status=status, code=fault.kind, retry_after=_retry_after(headers)
         )
-    if status in _OUT_OF_ORDER and not fault.is_spoken:
+    if status in _OUT_OF_ORDER and not (fault.is_spoken or (is_judged and fault.is_told)):
         if writes:
             return OutcomeUnknown(system=NAME, detail=f"answered {_said(fault)}", status=status)
         finding = Finding(Reason.OUT_OF_ORDER, NAME, _said(fault))
