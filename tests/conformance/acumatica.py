@@ -210,7 +210,8 @@ def client_of(ledger: Ledger) -> Acumatica:
 
 async def _pages(client: Acumatica, fixed: int, /, entity: str, **asked: Any) -> AsyncIterator[list[dict[str, Any]]]:
     """`Acumatica.pages` of the size that is set, whatever size was asked for."""
-    async for rows in Acumatica.pages(client, entity, **{**asked, "size": fixed}):
+    resized: dict[str, Any] = {**asked, "size": fixed}
+    async for rows in Acumatica.pages(client, entity, **resized):
         yield rows
 
 
@@ -231,7 +232,7 @@ def _bill(row: Mapping[str, Any]) -> StandingBill:
 
 
 @asynccontextmanager
-async def bench_of(**settings: Any) -> AsyncIterator[AcumaticaBench]:
+async def bench_of(**settings: Any) -> AsyncGenerator[AcumaticaBench]:
     """A fresh instance; `settings` are those of the connection that differ."""
     clock = HeldClock()
     company = found(CODE, today=TODAY, invoices=0, vendors=60, orders=12)

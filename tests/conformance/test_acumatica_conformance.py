@@ -11,6 +11,9 @@ from conformance.acumatica import AcumaticaBench, bench_of
 from conformance.approving import Approving
 from conformance.bench import Act, PingFailure, Site, Write
 from conformance.ledger import LedgerConformance
+from conformance.stage import bill_of, posted_of
+from ml_connector.connectors.base import Ledger
+from ml_connector.records.invoice import DocumentKind
 from ml_connector.records.reason import Reason
 
 
@@ -66,3 +69,27 @@ class TestAcumatica(LedgerConformance, Approving):
     async def bench(self) -> AsyncIterator[AcumaticaBench]:
         async with bench_of() as made:
             yield made
+
+
+class TestAnOlderInstallation(TestAcumatica):
+    """The same on an older build with one API user, whose actions are over at once and whose preferences differ."""
+
+    @pytest.fixture
+    async def bench(self) -> AsyncIterator[AcumaticaBench]:
+        async with bench_of(version="22.200.001", branch="WAREHOUSE") as made:
+            await made.hook("versions", bare_list=True, versions=["20.200.001", "22.200.001"])
+            await made.hook("actions", immediate=True, location=True)
+            await made.hook("seats", limit=1, plain_text=True)
+            await made.hook(
+                "preferences", payment_label="Check", hold_on_entry=False, validate_totals=False,
+                require_vendor_ref=True, duplicates=True, duplicate_status=422, time_zone="Pacific/Auckland",
+            )  # fmt: skip
+            yield made
+
+    @pytest.mark.parametrize("kind", list(DocumentKind))
+    async def test_bills_are_entered_in_the_branch(
+        self, bench: AcumaticaBench, ledger: Ledger, kind: DocumentKind
+    ) -> None:
+        await posted_of(ledger, bill_of(bench, "B-1", kind=kind))
+        (row,) = await bench.rows()
+        assert (row["branch"], {line["branch"] for line in row["rows"]}) == ("WAREHOUSE", {"WAREHOUSE"})
