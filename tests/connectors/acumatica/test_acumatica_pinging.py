@@ -123,6 +123,22 @@ async def test_a_missing_right_names_its_form(instance: Instance, entity: str, f
     assert "SM201025" in step.advice
 
 
+async def test_all_missing_rights_are_told_at_once(instance: Instance) -> None:
+    for entity in ("Bill", "Check", "PurchaseOrder"):
+        await instance.hook("rights", entity=entity, allowed=False)
+    step = await failing(instance)
+    assert all(form in step.detail for form in ("AP301000", "AP302000", "PO301000"))
+
+
+@pytest.mark.parametrize(("dimension", "form"), [("Subaccount.1", "GL203000"), ("ProjectTask", "PM302000")])
+async def test_a_form_that_only_a_mapped_dimension_needs(instance: Instance, dimension: str, form: str) -> None:
+    await instance.hook("features", subaccounts=False, projects=False)
+    assert all(step.ok for step in await ping(instance))
+    steps = [step async for step in ConnectionTest(instance.client, branch="", dimensions=[dimension]).steps()]
+    assert steps[-1].name == "rights"
+    assert form in steps[-1].detail
+
+
 async def test_a_branch_that_is_not_there(instance: Instance) -> None:
     step = await failing(instance, branch="NOWHERE")
     assert step.name == "branch"

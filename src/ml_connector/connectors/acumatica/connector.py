@@ -42,6 +42,7 @@ class AcumaticaLedger:
 
         self._client = Acumatica(side, guard=guard)
         self._branch = branch
+        self._dimensions = dimensions
         self._books = Books(self._client)
         self._reader = Reader(self._client, dimensions=dimensions, today=today)
         self._desk = Desk(self._client, self._books, branch=branch)
@@ -64,7 +65,7 @@ class AcumaticaLedger:
 
     def ping(self) -> AsyncIterator[PingStep]:
         """Reach, TLS, instance, tenant, sign in, endpoint, rights, branch, version."""
-        return Test(self._client, branch=self._branch).steps()
+        return Test(self._client, branch=self._branch, dimensions=self._dimensions).steps()
 
     def read(self, flow: Flow, *, since: str | None) -> AsyncIterator[Page[MasterRecord]]:
         """Master data; the mark, an instant of the ledger, comes with the last page."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,30 +14,41 @@ from ml_connector.connectors.acumatica.contract import FORMS, KEYS, OLDEST
 from ml_connector.connectors.acumatica.errors import set_up, unexpected, wrong_settings
 from ml_connector.connectors.acumatica.manifest import NAME
 from ml_connector.connectors.acumatica.session import advice_for
+from ml_connector.connectors.acumatica.subaccounts import DimensionKind, dimension_of
 from ml_connector.connectors.acumatica.values import parts, text
 from ml_connector.connectors.base import PingStep
 from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
 from ml_connector.records.reason import Finding, Reason
 
 _PATIENCE: Final = 10.0
-_READS: Final = (
-    ("Bill", "bills"),
-    ("Check", "payments"),
-    ("Vendor", "vendors"),
-    ("Account", "accounts"),
-    ("TaxCategory", "tax categories"),
-    ("PurchaseOrder", "purchase orders"),
-    ("FinancialPeriod", "financial periods"),
-)
+_READS: Final = {
+    "Bill": "bills",
+    "Check": "payments",
+    "Vendor": "vendors",
+    "Account": "accounts",
+    "TaxCategory": "tax categories",
+    "Tax": "taxes",
+    "PurchaseOrder": "purchase orders",
+    "FinancialPeriod": "financial periods",
+}
+_READS_OF_DIMENSIONS: Final = {
+    DimensionKind.SUBACCOUNT: ("Subaccount", "subaccounts"),
+    DimensionKind.SEGMENT: ("Subaccount", "subaccounts"),
+    DimensionKind.PROJECT: ("Project", "projects"),
+    DimensionKind.TASK: ("ProjectTask", "project tasks"),
+}
 
 Advice = Callable[[ConnectorError], str]
 
 
 class Test:
-    """One test of a connection. `branch` is the one that is set, empty for none."""
+    """One test of a connection. `branch` is the one that is set, empty for none; `dimensions` those that are mapped."""
 
-    def __init__(self, client: Acumatica, *, branch: str) -> None:
+    def __init__(self, client: Acumatica, *, branch: str, dimensions: Sequence[str] = ()) -> None:
         self._client = client
+        mapped = [_READS_OF_DIMENSIONS[found.kind] for each in dimensions if (found := dimension_of(each)) is not None]
+        terms = [("CreditTerms", "credit terms")] if client.address.terms else []
+        self._reads = {**_READS, **dict(mapped), **dict(terms)}
         self._branch = branch
         self._build = ""
         parted = urlsplit(client.address.root)
@@ -108,17 +119,17 @@ class Test:
         return f"{wanted.endpoint} {wanted.version} is offered"
 
     async def _rights(self) -> str:
-        for entity, _ in _READS:
-            pages = self._client.pages(entity, select=KEYS[entity], size=_LEAST)
+        """Every form that is read, each that is missing named (Acumatica dossier 14)."""
+        findings: list[Finding] = []
+        for entity in self._reads:
             try:
-                async for _ in pages:
+                async for _ in self._client.pages(entity, select=KEYS[entity], size=_LEAST):
                     break
             except Refused as refusal:
-                raise _named(refusal, entity) from refusal
-        if self._client.address.terms:
-            async for _ in self._client.pages("CreditTerms", select=KEYS["CreditTerms"], size=_LEAST):
-                break
-        return f"may read {', '.join(words for _, words in _READS)}"
+                findings += _named(refusal, entity)
+        if findings:
+            raise Refused(system=NAME, findings=findings)
+        return f"may read {', '.join(self._reads.values())}"
 
     async def _branch_exists(self) -> str:
         if not self._branch:
@@ -162,11 +173,10 @@ def _check_offered(offered: list[tuple[str, str]], endpoint: str, version: str, 
     raise wrong_settings(f"there is no endpoint {endpoint}: this instance offers {', '.join(names) or 'none'}")
 
 
-def _named(refusal: Refused, entity: str) -> Refused:
-    """The same with the form that the right hangs on."""
+def _named(refusal: Refused, entity: str) -> list[Finding]:
+    """What a refusal says, with the form that the right hangs on."""
     form = f"{entity} (form {FORMS[entity]})"
-    findings = tuple(Finding(each.reason, each.subject, f"{form}: {each.vendor_text}") for each in refusal.findings)
-    return Refused(system=NAME, findings=findings, status=refusal.status, code=refusal.code)
+    return [Finding(each.reason, each.subject, f"{form}: {each.vendor_text}") for each in refusal.findings]
 
 
 async def _timed(name: str, test: Callable[[], Awaitable[str]], advice: Advice) -> PingStep:
