@@ -6,11 +6,13 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.connectors.base import PaymentResponse
 from ml_connector.connectors.errors import Refused
@@ -69,21 +71,23 @@ class PaymentFlow:
         cancelled: list[Document] = []
         async with self.place.database.transaction() as transaction:
             for bill_id, document in owners.items():
-                if by_bill[bill_id].is_settled and by_bill[bill_id].paid_total == 0:
+                settlement = by_bill[bill_id]
+                if settlement.is_settled and settlement.paid_total == 0:
                     cancelled.append(document)
-                    continue
-                picture = _picture(by_bill[bill_id])
+                    if not document.paid_total:
+                        await _set_due(transaction, document, None)
+                        continue
+                    # A payment that was told is gone with the bill: that is told, too.
+                    settlement = replace(settlement, is_settled=False)
+                picture = _picture(settlement)
                 due = document.payment_due
                 if _hash(picture) == (_hash(due) if due is not None else document.payment_hash):
                     self.counts.unchanged += 1
                     continue
-                if document.payment_hash is None and due is None and by_bill[bill_id].paid_total == 0:
+                if document.payment_hash is None and due is None and settlement.paid_total == 0:
                     self.counts.unchanged += 1
                     continue
-                await transaction.execute(
-                    text("UPDATE document SET payment_due = :picture WHERE key = :key"),
-                    {"picture": json.dumps(picture), "key": document.key},
-                )
+                await _set_due(transaction, document, picture)
             await transaction.execute(text("SELECT fence(:c, :e)"), {"c": self.place.connection, "e": self.place.epoch})
 
         for document in cancelled:
@@ -111,7 +115,7 @@ class PaymentFlow:
         while True:
             rows = await self.place.database.fetch(
                 "SELECT * FROM document WHERE connection_id = :c AND payment_due IS NOT NULL AND key > :after "
-                "AND status IN ('transferred', 'paid') ORDER BY key LIMIT 100",
+                "AND status IN ('transferred', 'paid', 'cancelled') ORDER BY key LIMIT 100",
                 c=self.place.connection, after=after,
             )  # fmt: skip
             if not rows:
@@ -145,6 +149,8 @@ class PaymentFlow:
         self, document: Document, picture: Mapping[str, Any], response: PaymentResponse, exchanges: Sequence[Any]
     ) -> None:
         status = DocumentStatus.PAID if picture["settled"] else DocumentStatus.TRANSFERRED
+        if document.status is DocumentStatus.CANCELLED:
+            status = document.status
         entry = Entry(
             flow=Flow.PAYMENTS, record=document.document_id, step="payment told", outcome="ok",
             summary=response.message, detail=dict(picture), exchanges=tuple(exchanges),
@@ -171,6 +177,13 @@ class PaymentFlow:
             message=_message(picture),
             reversal_of=picture["reversal_of"],
         )
+
+
+async def _set_due(transaction: AsyncConnection, document: Document, picture: Mapping[str, Any] | None) -> None:
+    await transaction.execute(
+        text("UPDATE document SET payment_due = cast(:picture AS jsonb) WHERE key = :key"),
+        {"picture": None if picture is None else json.dumps(picture), "key": document.key},
+    )
 
 
 def _picture(settlement: Settlement) -> dict[str, Any]:
