@@ -190,14 +190,18 @@ def project_of(line: BillLine) -> dict[str, str]:
 
 def status_of(row: Row) -> BillStatus:
     """Where a bill stands. Raises Refused (set-up) for a label of another language."""
-    told = text(row, "Status")
-    status = _STATUSES.get(told)
+    status = known_status_of(row)
     if status is None:
         raise set_up(
-            f"the status of {text(row, 'ReferenceNbr')} reads {told!r}; the language of the connector's user has to be"
-            " English"
+            f"the status of {text(row, 'ReferenceNbr')} reads {text(row, 'Status')!r}; the language of the connector's"
+            " user has to be English"
         )
     return status
+
+
+def known_status_of(row: Row) -> BillStatus | None:
+    """Where a bill of anybody's stands, None for a label that is none of ours."""
+    return _STATUSES.get(text(row, "Status"))
 
 
 def sort_of(row: Row) -> Sort | None:

@@ -8,7 +8,14 @@ from typing import Final
 
 from ml_connector.connectors.acumatica.books import Books, Period, period_id
 from ml_connector.connectors.acumatica.client import Acumatica
-from ml_connector.connectors.acumatica.documents import HEADER, IN_THE_BOOKS, SORTS, ledger_bill_of, sort_of, status_of
+from ml_connector.connectors.acumatica.documents import (
+    HEADER,
+    IN_THE_BOOKS,
+    SORTS,
+    known_status_of,
+    ledger_bill_of,
+    sort_of,
+)
 from ml_connector.connectors.acumatica.releasing import BILL
 from ml_connector.connectors.acumatica.values import Row, day, moment, text
 from ml_connector.connectors.base import Page
@@ -48,6 +55,6 @@ def _midnight(when: date) -> datetime:
 
 def _is_posted_within(row: Row, periods: Mapping[str, Period], since: date, until: date) -> bool:
     period, dated = periods.get(period_id(text(row, "PostPeriod"))), day(row, "Date")
-    if period is None or dated is None or status_of(row) not in IN_THE_BOOKS:
+    if period is None or dated is None or known_status_of(row) not in IN_THE_BOOKS:
         return False
     return since <= min(max(dated, period.starts), period.ends) <= until

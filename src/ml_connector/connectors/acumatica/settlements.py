@@ -173,9 +173,9 @@ class _Reading:
 
     async def _told_of(self, rows: Iterable[Row]) -> list[Settlement]:
         """The settlements of those of the rows that are ours and look different from what was told."""
-        bills = [row for row in rows if sort_of(row) is not None and _may_be_settled(row)]
+        bills = [row for row in rows if sort_of(row) is not None]
         known = await self._ours([text(row, "id") for row in bills]) if bills else {}
-        mine = [row for row in bills if text(row, "id") in known]
+        mine = [row for row in bills if text(row, "id") in known and _may_be_settled(row)]
         self._met |= {text(row, "id"): row for row in mine}
         fresh = [row for row in mine if self._marks.is_new(text(row, "id"), row)]
         return list(await asyncio.gather(*(self._settlement(row) for row in fresh)))
