@@ -92,7 +92,8 @@ class Session:
         self._username = text_of(side.values, "username")
         self._client_secret = side.secrets.get("client_secret", "")
         self._password = side.secrets.get("password", "")
-        self._first_refresh = side.secrets.get("refresh_token", "")
+        # Where there is a user, signing in anew is the user's part.
+        self._first_refresh = "" if self._username else side.secrets.get("refresh_token", "")
         self._keepsake = side.keepsake
         self._memory = InMemory()
         # No guard: a sign-in changes nothing, and reads need one too.
