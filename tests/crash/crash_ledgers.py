@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
-from simulation.ledgers import BUSINESS_CENTRAL, SAP_BUSINESS_ONE, Ledger
+from simulation.ledgers import ACUMATICA, BUSINESS_CENTRAL, SAP_BUSINESS_ONE, Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,17 @@ class Way:
     """The checkpoints of an invoice."""
     payment_reads: Mapping[str, Call]
     read_vendors: Call
-    ceiling: tuple[Mapping[str, int], Mapping[str, int]] | None
-    """The simulated limits of one customer, and those of many at once."""
+    narrow: Mapping[str, Mapping[str, object]]
+    """What the control pages are told before a test: the limits of one customer among it."""
+    wide: Mapping[str, Mapping[str, object]]
+    """What they are told so that many customers fit in at once."""
     stray: Mapping[str, object] | None
     """What the control page `duplicates` is told so that a late create makes no second bill; None where it
     makes a draft."""
     answers: Mapping[str, Call]
     """Where one connection of many is stopped: {code}, {company} and {document} stand for its own."""
+    patience: Mapping[str, float] = field(default_factory=dict[str, float])
+    """How the ledger's own actions are waited for; nothing where it has none."""
 
     def __str__(self) -> str:
         return self.ledger.system
@@ -137,7 +141,8 @@ BUSINESS_CENTRAL_WAY = Way(
            "run"),
     payment_reads={"read what is paid": Call("GET", "/purchaseInvoices")},
     read_vendors=Call("GET", "/vendors"),
-    ceiling=({"concurrent": 5, "queue": 95}, {"concurrent": 200, "queue": 10_000}),
+    narrow={"limits": {"concurrent": 5, "queue": 95}},
+    wide={"limits": {"concurrent": 200, "queue": 10_000}},
     stray=None,
     answers={
         "create": Call("POST", r"/\$batch$", r'{company}.*"vendorInvoiceNumber": ?"'),
@@ -169,14 +174,55 @@ SAP_BUSINESS_ONE_WAY = Way(
         "read payments": Call("GET", "/VendorPayments"),
     },
     read_vendors=Call("GET", "/BusinessPartners"),
-    ceiling=None,
+    narrow={},
+    wide={},
     stray={"mode": "partner"},
     answers={
         "create and post": Call("POST", "/PurchaseInvoices$", r'"NumAtCard": ?"L{code}-'),
         "response": Call("POST", "{document}/transferResponses$", ledger=False),
     },
 )
-WAYS = (BUSINESS_CENTRAL_WAY, SAP_BUSINESS_ONE_WAY)
+ACUMATICA_WAY = Way(
+    ledger=ACUMATICA,
+    module="ml_connector.connectors.acumatica.connector",
+    sign_in=Call("POST", "/identity/connect/token$"),
+    checks={
+        "check the years": Call("GET", r"/FinancialPeriod\?"),
+        "check the period": Call("GET", r"/FinancialPeriod/\d{4}\?"),
+        "check vendors": Call("GET", r"/Vendor\?"),
+        "check accounts": Call("GET", r"/Account\?"),
+        "check subaccounts": Call("GET", r"/Subaccount\?"),
+        "check projects": Call("GET", r"/Project\?"),
+        "check currencies": Call("GET", r"/Currency\?"),
+        "check taxes": Call("GET", r"/TaxCategory\?"),
+    },
+    find=Call("GET", r"/Bill\?"),
+    more_finds={},
+    writes={
+        "create": Call("PUT", r"/Bill\?", '"VendorRef": ?'),
+        "take off hold": Call("PUT", r"/Bill\?", r'"Hold": ?\{"value": ?false'),
+        "release": Call("POST", "/Bill/ReleaseBill$"),
+    },
+    throwing_away={"discard": Call("DELETE", "/Bill/[0-9a-f-]{36}$")},
+    others={
+        "read a bill": Call("GET", r"/Bill/[0-9a-f-]{36}\?"),
+        "ask for the release": Call("GET", "/Bill/ReleaseBill/status/"),
+        "sign out": Call("POST", "/entity/auth/logout$"),
+    },
+    steps=("received", "checked", "to create", "created", "compared", "posted", "discarded", "transferred", "returned",
+           "run"),
+    payment_reads={"read what is paid": Call("GET", r"/Bill\?"), "read payments": Call("GET", "/Check")},
+    read_vendors=Call("GET", r"/Vendor\?"),
+    narrow={"seats": {"limit": 4, "free": True}, "actions": {"polls": 2, "seconds": 0.3}},
+    wide={"seats": {"limit": 0}},
+    stray=None,
+    answers={
+        "create": Call("PUT", r"/Bill\?", r'"VendorRef": ?\{"value": ?"L{code}-'),
+        "response": Call("POST", "{document}/transferResponses$", ledger=False),
+    },
+    patience={"first": 0.02, "longest": 0.1, "at_most": 30.0, "busy": 5.0},
+)  # fmt: skip
+WAYS = (BUSINESS_CENTRAL_WAY, SAP_BUSINESS_ONE_WAY, ACUMATICA_WAY)
 
 
 def each(names: Callable[[Way], Iterable[str]]) -> pytest.MarkDecorator:

@@ -22,7 +22,7 @@ from crash_ledgers import WAYS, Call, Way
 from psycopg.rows import dict_row
 
 from ml_connector.sandbox.company import found
-from simulation.ledgers import POSTED
+from simulation.ledgers import POSTED, Ledger
 from simulation.systems import Systems, call, until
 
 PATIENCE = 60.0
@@ -46,8 +46,12 @@ class Sandbox(Systems):
         self.release(drop=True)
         self.forget_calls()
         for way in WAYS:
-            if way.ceiling is not None:
-                call("POST", f"{self.address_of(way.ledger)}/_sandbox/limits", way.ceiling[0])
+            self.tell(way.ledger, way.narrow)
+
+    def tell(self, ledger: Ledger, pages: Mapping[str, Mapping[str, object]]) -> None:
+        """Tells control pages of a ledger something."""
+        for page, asked in pages.items():
+            call("POST", f"{self.address_of(ledger)}/_sandbox/{page}", asked)
 
     def let_time_pass(self, seconds: float) -> None:
         """Moves the clock that all systems share."""
@@ -194,8 +198,7 @@ class World:
 
     def widen(self) -> None:
         """Lets the ledger serve many connections at once, as many customers' would."""
-        if self.way.ceiling is not None:
-            call("POST", f"{self.ledger}/_sandbox/limits", self.way.ceiling[1])
+        self.sandbox.tell(self.way.ledger, self.way.wide)
 
     def offer(self, code: str, good: int, *bad: str, number_from: int = 0) -> list[Fields]:
         """Approves invoices: so many that post, and one for each way to fail that is named."""
@@ -222,7 +225,8 @@ class World:
         log = self.folder / f"process-{len(self.children)}.log"
         order = {
             "act": act, "home": str(self.home), "database_url": self.url, "log": str(log),
-            "connector": self.way.module, "settles_after": self.settles_after, "first_wait": self.first_wait, **more,
+            "connector": self.way.module, "settles_after": self.settles_after, "first_wait": self.first_wait,
+            "patience": dict(self.way.patience), **more,
         }  # fmt: skip
         child = Child(self.nursery, self.nursery.ask(order)["pid"], log)
         self.children.append(child)

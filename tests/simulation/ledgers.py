@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ml_connector.sandbox import business_central, sap_business_one
+from ml_connector.sandbox import acumatica, business_central, sap_business_one
 from ml_connector.sandbox.business_central.books import company_id
 
 Fields = dict[str, Any]
@@ -14,6 +14,8 @@ SECRETS = {
     "BASWARE_SECRET": "basware-secret",
     "BC_SECRET": "bc-secret",
     "B1_SECRET": sap_business_one.PASSWORD,
+    "ACUMATICA_SECRET": acumatica.CLIENT_SECRET,
+    "ACUMATICA_PASSWORD": acumatica.PASSWORD,
     "WEBHOOK_TOKEN": "webhook-token-123456",
 }
 """The variables that the configuration files name."""
@@ -33,7 +35,7 @@ class Ledger:
     settings: Callable[[str, str], Fields]
     """The `erp` section for an address and a company."""
     dimensions: Mapping[str, str]
-    """The ERP's names of the trading company's dimensions."""
+    """The ERP's names of those of the trading company's dimensions that are joined."""
     tolerance: Mapping[str, str]
     standings: Mapping[str, str]
     """A bill's status in the ERP's words, to the words that all share."""
@@ -82,6 +84,7 @@ class Ledger:
         dimensions = "".join(
             f'        - {{basware: {field}, list: {values}, erp: "{self.dimensions[name]}"}}\n'
             for name, (field, values) in _FIELDS.items()
+            if name in self.dimensions
         )
         tolerance = ", ".join(f'{currency}: "{most}"' for currency, most in self.tolerance.items())
         return f"""
@@ -130,6 +133,19 @@ def _sap_business_one_settings(address: str, company: str) -> Fields:
     }
 
 
+def _acumatica_settings(address: str, company: str) -> Fields:
+    return {
+        "base_url": f"{address}/{acumatica.SITE}",
+        "tenant": acumatica.tenant_of(company),
+        "client_id": acumatica.client_id(company),
+        "client_secret": "${env:ACUMATICA_SECRET}",
+        "username": acumatica.USERNAME,
+        "password": "${env:ACUMATICA_PASSWORD}",
+        "terms_endpoint": "MLConnector/1.0",
+        "requests_per_minute": "1000000",
+    }
+
+
 BUSINESS_CENTRAL = Ledger(
     system="business-central",
     name="Business Central",
@@ -159,4 +175,18 @@ SAP_BUSINESS_ONE = Ledger(
     vendor_name="CardName",
     locked_out={"Frozen": "tYES"},
 )  # fmt: skip
-LEDGERS = (BUSINESS_CENTRAL, SAP_BUSINESS_ONE)
+ACUMATICA = Ledger(
+    system="acumatica",
+    name="Acumatica",
+    offset=10,
+    settings=_acumatica_settings,
+    dimensions={"DEPARTMENT": "Subaccount.1", "AREA": "Subaccount.2", "PROJECT": "Project"},
+    tolerance={"EUR": "0.02"},
+    standings={"On Hold": DRAFT, "Balanced": DRAFT, "Pending Approval": DRAFT, "Open": POSTED, "Closed": PAID,
+               "Rejected": CANCELLED, "Voided": CANCELLED},
+    names={"vendor": "vendor", "account": "account"},
+    sessions=r"/(?:token|logout)$",
+    vendor_name="VendorName",
+    locked_out={"Status": "Inactive"},
+)  # fmt: skip
+LEDGERS = (BUSINESS_CENTRAL, SAP_BUSINESS_ONE, ACUMATICA)
