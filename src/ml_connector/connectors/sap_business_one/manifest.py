@@ -128,6 +128,6 @@ CAPABILITIES: Final = LedgerCapabilities(
     attaches_files=True,
     tells_payment_details=True,
     find_batch=20,
-    parallel_documents=8,
+    parallel_documents=32,
     dimension_names=("1", "2", "3", "4", "5", "Project"),
 )
