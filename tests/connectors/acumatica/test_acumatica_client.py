@@ -93,6 +93,32 @@ async def test_a_list_that_shrinks_below_the_page_comes_to_its_end(wire: Wire, c
     assert {"V000", "V001"} <= set(await listed(client))
 
 
+async def test_a_list_in_no_order_at_all_is_read_at_once_in_the_end(wire: Wire, client: Acumatica) -> None:
+    everyone = List(wire, 12)
+    plain = everyone.answer
+
+    def shuffled(request: web.Request) -> web.Response:
+        everyone.rows.append(everyone.rows.pop(0))
+        return plain(request) if "$top" in asked(request) else web.json_response(everyone.rows)
+
+    wire.answer = shuffled
+    assert sorted(await listed(client)) == [f"V{number:03}" for number in range(12)]
+    assert len(wire.requests) < 20
+
+
+async def test_what_is_read_twice_comes_once_unless_it_changed(wire: Wire, client: Acumatica) -> None:
+    everyone = List(wire, 9)
+
+    def meddle() -> None:
+        everyone.rows.pop(0)
+        everyone.rows[0] = vendor(1, LastModifiedDateTime="2026-11-18T14:15:14.04-05:00")
+
+    everyone.meddling[2] = meddle
+    found = await listed(client)
+    assert found.count("V001") == 2
+    assert all(found.count(each) == 1 for each in found if each != "V001")
+
+
 async def test_names_are_asked_for_as_the_server_reads_them(wire: Wire, client: Acumatica) -> None:
     where = "VendorID eq 'A+B & C''s'"
     await client.rows("Vendor", where=where, select=("VendorName", "MainContact/Email"), expand=("MainContact",))

@@ -203,6 +203,33 @@ async def test_the_mark_is_what_was_seen_and_not_the_time_now(instance: Instance
     assert (parse_instant(mark) or datetime.now(UTC)) < datetime.now(UTC) - timedelta(days=1)
 
 
+async def test_what_changes_behind_a_long_read_comes_with_the_next(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was read early changes, and another that is read late bears a later stamp than that."""
+    monkeypatch.setattr(reading, "RECORDS_PER_PAGE", 7)
+    ticks = iter([0.0, 600.0])
+    slow = Reader(instance.client, dimensions=(), today=lambda: datetime.now(UTC).date(), seconds=lambda: next(ticks))
+    names, marks = dict[str, str](), list[str]()
+    async for page in slow.read(Flow.VENDORS, since=None):
+        if not names:
+            await instance.hook("vendors", number="V000001", VendorName="Changed behind the read Oy")
+            await instance.hook("clock", seconds=590)
+            await instance.hook("vendors", number="V000040", VendorName="Read after it Oy")
+        names |= {each.key: each.name for each in page.records if isinstance(each, Vendor)}
+        marks += [page.mark] if page.mark else []
+    assert (names["V000001"], names["V000040"]) == ("Baltic Print Oy", "Read after it Oy")
+    changed, _, _ = await instance.read(Flow.VENDORS, marks[-1])
+    assert {"V000001", "V000040"} <= set(changed)
+
+
+def test_a_mark_never_goes_back_before_the_one_it_began_with() -> None:
+    begin = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
+    assert reading._mark_of(begin, begin, took=timedelta(hours=1)) == "2026-11-18T12:00:00.000Z"
+    assert reading._mark_of(begin, None, took=timedelta(seconds=30)) == "2026-11-18T12:00:00.000Z"
+    assert reading._mark_of(None, None) is None
+
+
 async def test_a_mark_that_is_none_is_refused(instance: Instance) -> None:
     with pytest.raises(Refused):
         await instance.read(Flow.VENDORS, "yesterday")

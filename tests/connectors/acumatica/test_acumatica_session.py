@@ -259,6 +259,14 @@ async def test_closing_frees_the_seat_with_an_explicit_length(wire: Wire) -> Non
     assert wire.logouts[0]["Authorization"] == "Bearer token-1"
 
 
+async def test_closing_frees_the_seat_after_a_refresh_too(wire: Wire) -> None:
+    client = Acumatica(wire.side())
+    await client.rows("Currency", select=("CurrencyID",))
+    await client.session.sign_in()
+    await client.close()
+    assert wire.logouts[0]["Authorization"] == "Bearer token-2"
+
+
 async def test_closing_without_having_signed_in_asks_nothing(wire: Wire) -> None:
     await Acumatica(wire.side()).close()
     assert wire.grants == []

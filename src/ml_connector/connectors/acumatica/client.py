@@ -35,10 +35,14 @@ from ml_connector.connectors.odata import address, literal
 from ml_connector.records.reason import Reason
 
 About = Mapping[Reason, str]
+Keys = tuple[str, ...]
 
 _SPOKEN: Final = 522
 """Our own number for a 500 in which the application speaks, never on the wire: others mean a server out of order."""
 _LEAST_PAGE: Final = 2
+_MOST_SLIPS: Final = 5
+"""How often a list may have moved under our hands before it is read at once."""
+_UNSTAMPED: Final = "-"
 
 
 class InstanceHttp(HttpClient):
@@ -172,22 +176,25 @@ class Acumatica:
         """The records of a list, page by page; an empty list is one empty page. Always with `select`, please.
 
         A list has no next link and no order that is promised: each page begins with the last record of the one
-        before, and where that is not so any more it is read again from further back. So nothing that stays is
-        passed over while others come and go, but some may come twice.
+        before, and where that is not so any more it is read again from further back, at last all of it at once. So
+        nothing that stays is passed over while others come and go. A record comes once, or again once it changed.
 
         What the server cannot bring in a list (Acumatica dossier 4.2) is read record by record instead.
         """
         size = max(size or LIMITS.page_size, _LEAST_PAGE)
-        skip, last = 0, None
+        skip, last, slips = 0, None, 0
+        told: dict[Keys, str] = {}
         while True:
-            rows = await self._list(entity, where, select, expand, top=size, skip=skip)
-            is_last = len(rows) < size
+            top = size if slips <= _MOST_SLIPS else None
+            rows = await self._list(entity, where, select, expand, top=top, skip=skip)
             if last is not None and (not rows or _keys_of(entity, rows[0]) != last):
-                skip, last = max(skip - size, 0), None
+                slips += 1
+                skip, last = (max(skip - size, 0) if slips <= _MOST_SLIPS else 0), None
                 continue
-            fresh = rows[1:] if last is not None else rows
+            fresh = [row for row in rows if told.get(_keys_of(entity, row)) != _stamp_of(row)]
+            told |= {_keys_of(entity, row): _stamp_of(row) for row in fresh}
             yield await self._completed(entity, fresh, select, expand)
-            if is_last:
+            if top is None or len(rows) < top:
                 return
             last, skip = _keys_of(entity, rows[-1]), skip + size - 1
 
@@ -195,15 +202,15 @@ class Acumatica:
         self, entity: str, *, where: str = "", select: Sequence[str] = (), expand: Sequence[str] = (),
         size: int | None = None,
     ) -> list[Row]:  # fmt: skip
-        """All records of a list that is known to be small, each once."""
+        """All records of a list that is known to be small, each once and as it was last told."""
         pages = self.pages(entity, where=where, select=select, expand=expand, size=size)
         found = {_keys_of(entity, row): row async for page in pages for row in page}
         return list(found.values())
 
     async def _list(
-        self, entity: str, where: str, select: Sequence[str], expand: Sequence[str], *, top: int, skip: int
+        self, entity: str, where: str, select: Sequence[str], expand: Sequence[str], *, top: int | None, skip: int
     ) -> list[Row]:
-        """One page, without what lists of this entity cannot bring; learns that from the refusal."""
+        """One page, or all of it, without what lists of this entity cannot bring; learns that from the refusal."""
         while True:
             left_out = self._by_key.get(entity, frozenset())
             asked = self._options(
@@ -211,7 +218,9 @@ class Acumatica:
             )  # fmt: skip
             if where:
                 asked["$filter"] = where
-            url = address(self.address.of_entity(entity), {**asked, "$top": str(top), "$skip": str(skip)})
+            if top is not None:
+                asked |= {"$top": str(top), "$skip": str(skip)}
+            url = address(self.address.of_entity(entity), asked)
             try:
                 return _records(await self._read(entity, url))
             except Refused as refusal:
@@ -378,8 +387,12 @@ def _without(names: Sequence[str], left_out: frozenset[str]) -> list[str]:
     return [each for each in names if each.split("/")[0] not in left_out]
 
 
-def _keys_of(entity: str, row: Row) -> tuple[str, ...]:
+def _keys_of(entity: str, row: Row) -> Keys:
     return tuple(text(row, name) for name in KEYS[entity])
+
+
+def _stamp_of(row: Row) -> str:
+    return text(row, "LastModifiedDateTime") or _UNSTAMPED
 
 
 def _checked(reply: Reply, *, writes: bool, about: About | None = None, is_judged: bool = False) -> Any:

@@ -5,6 +5,7 @@ Vendors and orders carry the instant of their last change; the rest is read whol
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -58,16 +59,25 @@ from ml_connector.records.master_data import DimensionValue, MasterRecord
 
 OVERLAP: Final = timedelta(minutes=5)
 """How far before the mark a read begins: stamps are given before their records can be seen (dossier 4.3)."""
+_LONG: Final = OVERLAP / 2
+"""A read that took longer leaves no room in the overlap for what changed behind it."""
 _STAMP: Final = "LastModifiedDateTime"
 _NORMAL_ONLY: Final = f"Type eq {literal(NORMAL)}"
 
 
 class Reader:
-    """Reads master data. `dimensions` are the mapping rules' names of those that are wanted."""
+    """Reads master data.
 
-    def __init__(self, client: Acumatica, *, dimensions: Sequence[str], today: Callable[[], date]) -> None:
+    `dimensions` are the mapping rules' names of those that are wanted, `seconds` counts on while a read goes on.
+    """
+
+    def __init__(
+        self, client: Acumatica, *, dimensions: Sequence[str], today: Callable[[], date],
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         self._client = client
         self._today = today
+        self._seconds = seconds
         # Records name a dimension as the settings spell it.
         self._dimensions = {each: found for each in dimensions if (found := dimension_of(each)) is not None}
 
@@ -152,11 +162,12 @@ class Reader:
 
     async def _vendors(self, since: str | None) -> AsyncIterator[Page[MasterRecord]]:
         mark = begin = _instant_of(since)
+        started = self._seconds()
         pages = self._changed("Vendor", begin, select=VENDOR_FIELDS, expand=VENDOR_PARTS, size=RECORDS_PER_PAGE)
         async for rows in pages:
             mark = later(mark, rows)
             yield Page(tuple(vendor_of(row) for row in rows))
-        yield Page((), _mark_of(mark))
+        yield Page((), _mark_of(mark, begin, took=timedelta(seconds=self._seconds() - started)))
 
     async def _orders(self, since: str | None) -> AsyncIterator[Page[MasterRecord]]:
         """In two steps: which orders changed, then those with their lines, some at a time by their keys.
@@ -165,11 +176,12 @@ class Reader:
         nothing without a word (Acumatica dossier 4.1, 4.2). At first only what can be billed is read.
         """
         mark = begin = _instant_of(since)
+        started = self._seconds()
         async for rows in self._changed("PurchaseOrder", begin, select=HEADER_FIELDS, where=_NORMAL_ONLY):
             mark = later(mark, rows)
             for group in _groups([row for row in rows if begin is not None or is_billable(row)]):
                 yield Page(await self._whole_orders(group))
-        yield Page((), _mark_of(mark))
+        yield Page((), _mark_of(mark, begin, took=timedelta(seconds=self._seconds() - started)))
 
     async def _whole_orders(self, headers: Sequence[Row]) -> tuple[MasterRecord, ...]:
         wanted = {key_of(row): (text(row, "Type"), text(row, "OrderNbr")) for row in headers}
@@ -231,8 +243,15 @@ def _instant_of(mark: str | None) -> datetime | None:
     return found
 
 
-def _mark_of(moment_seen: datetime | None) -> str | None:
-    return None if moment_seen is None else instant_text(moment_seen)
+def _mark_of(largest: datetime | None, begin: datetime | None = None, *, took: timedelta = timedelta(0)) -> str | None:
+    """The mark of a read: the largest stamp, less what the read took where that was long.
+
+    A record can change behind a read that is still going on, and one that is read after it bear a later stamp.
+    """
+    if largest is None:
+        return None
+    safe = largest - took if took > _LONG else largest
+    return instant_text(safe if begin is None else max(safe, begin))
 
 
 def _groups(headers: Sequence[Row]) -> Iterable[Sequence[Row]]:

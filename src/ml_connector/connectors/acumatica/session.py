@@ -235,7 +235,6 @@ class Session:
         self._token = str(answer["access_token"])
         self._ends_at = time.monotonic() + lifetime
         self._renew_at = self._ends_at - min(_MARGIN, lifetime * 0.1)
-        self._is_used = False
 
     def _refusal(self, reply: Reply) -> ConnectorError:
         """Only the protocol's own words: the body may echo what was sent (Acumatica dossier 2.2)."""
