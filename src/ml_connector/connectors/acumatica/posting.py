@@ -6,8 +6,9 @@ the company refuses a number twice is its own choice: looking beforehand is what
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ from ml_connector.connectors.acumatica.documents import (
     ON_HOLD,
     SORTS,
     Plan,
+    Sort,
     header_body,
     header_changes,
     is_of,
@@ -42,12 +44,16 @@ from ml_connector.connectors.acumatica.manifest import (
 )
 from ml_connector.connectors.acumatica.matching import Papers, read_papers, wanted_orders
 from ml_connector.connectors.acumatica.releasing import BILL, PATIENCE, Patience, lost, release
+from ml_connector.connectors.acumatica.reversing import Judged, judge, may_be_taken_back
 from ml_connector.connectors.acumatica.values import Row, text
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.odata import literal
 from ml_connector.connectors.texts import units
 from ml_connector.records.invoice import Bill, BillStatus, LedgerBill
 from ml_connector.records.reason import Finding, Reason
+
+Pair = tuple[str, str]
+"""A vendor and its number of a document."""
 
 _WHOLE: Final = tuple(dict.fromkeys((*HEADER, *COMPARED, *LINES)))
 _PARTS: Final = ("Details",)
@@ -62,10 +68,14 @@ _SAYS_LITTLE: Final = frozenset({Reason.REFUSED, Reason.OUT_OF_ORDER, Reason.UNE
 class Desk:
     """Where bills are written. One document is worked on by one call at a time: the caller sees to that."""
 
-    def __init__(self, client: Acumatica, books: Books, *, branch: str = "", patience: Patience = PATIENCE) -> None:
+    def __init__(
+        self, client: Acumatica, books: Books, *, branch: str = "", tolerance: Mapping[str, Decimal] | None = None,
+        patience: Patience = PATIENCE,
+    ) -> None:  # fmt: skip
         self._client = client
         self._books = books
         self._branch = branch
+        self._tolerance = tolerance or {}
         self._patience = patience
 
     async def check(self, bills: Sequence[Bill]) -> Mapping[str, tuple[Finding, ...]]:
@@ -84,18 +94,32 @@ class Desk:
     async def find(self, bills: Sequence[Bill]) -> Mapping[str, tuple[LedgerBill, ...]]:
         """Documents of the same kind, vendor and number; voided and rejected ones as cancelled."""
         found: dict[str, list[LedgerBill]] = {bill.key: [] for bill in bills}
+        hits: list[tuple[Bill, Row]] = []
         for kind, sort in SORTS.items():
             of_kind = [bill for bill in bills if bill.kind is kind]
-            rows: dict[str, Row] = {}
-            for wanted in _filters(of_kind):
-                where = f"Type eq {literal(sort.type)} and ({wanted})"
-                listed = await self._client.rows(BILL, where=where, select=HEADER, size=RECORDS_PER_PAGE)
-                rows |= {text(row, "id"): row for row in listed if sort_of(row) is sort}
-            for row in rows.values():
-                for bill in of_kind:
-                    if is_of(row, bill):
-                        found[bill.key].append(await self._known(bill, row))
+            rows = await self._numbered(_pairs_of(of_kind), of=sort)
+            hits += [(bill, row) for row in rows for bill in of_kind if is_of(row, bill)]
+        judged = await self._judged([row for _, row in hits])
+        for bill, row in hits:
+            if text(row, "id") not in judged.mirrors:
+                found[bill.key].append(judged.of(await self._known(bill, row)))
         return {key: tuple(each) for key, each in found.items()}
+
+    async def _numbered(self, pairs: Iterable[Pair], *, of: Sort | None = None) -> list[Row]:
+        """The documents with these vendors and numbers, each once."""
+        rows: dict[str, Row] = {}
+        for wanted in _filters(pairs):
+            where = f"Type eq {literal(of.type)} and ({wanted})" if of else wanted
+            listed = await self._client.rows(BILL, where=where, select=HEADER, size=RECORDS_PER_PAGE)
+            rows |= {text(row, "id"): row for row in listed if sort_of(row) in ((of,) if of else SORTS.values())}
+        return list(rows.values())
+
+    async def _judged(self, rows: Sequence[Row]) -> Judged:
+        """Which of them were taken back; asked only where one of them is settled."""
+        doubtful = [row for row in rows if may_be_taken_back(row)]
+        if not doubtful:
+            return Judged()
+        return judge(await self._numbered((text(row, "Vendor"), text(row, "VendorRef")) for row in doubtful))
 
     async def _known(self, bill: Bill, row: Row) -> LedgerBill:
         """The document; one of ours that is half written tells no sums, since they are not the bill's yet."""
@@ -107,9 +131,9 @@ class Desk:
         return replace(there, gross=None, net=None, tax=None) if is_half else there
 
     async def read(self, bill_id: str) -> LedgerBill | None:
-        """One document by its id, None where it is gone."""
+        """One document by its id, None where it is gone; one that was taken back as cancelled."""
         row = await self._header(bill_id)
-        return None if row is None else ledger_bill_of(row)
+        return None if row is None else (await self._judged([row])).of(ledger_bill_of(row))
 
     async def _header(self, bill_id: str) -> Row | None:
         return await self._client.get(BILL, bill_id, select=HEADER, missing_ok=True)
@@ -226,8 +250,14 @@ class Desk:
         return await self._released(bill, draft, refusal)
 
     async def _off_hold(self, bill: Bill, draft: LedgerBill) -> Row:
-        """Once more does no harm; looks before it believes a refusal."""
-        fields = {"id": draft.id, "Hold": False}
+        """Once more does no harm; looks before it believes a refusal.
+
+        Where totals are validated and the form's own is off within the tolerance, the bill leaves hold with that one
+        only (Acumatica dossier 10.1).
+        """
+        fields: dict[str, Any] = {"id": draft.id, "Hold": False}
+        if draft.gross is not None and 0 < abs(draft.gross - bill.gross) <= self._slack(bill):
+            fields["Amount"] = draft.gross
         try:
             return await self._client.put(
                 BILL, fields, select=HEADER, about=_about(bill), idempotent=True, headers=_ONLY_CHANGE
@@ -239,6 +269,9 @@ class Desk:
             if row is None or status_of(row) is BillStatus.DRAFT:
                 raise
             return row
+
+    def _slack(self, bill: Bill) -> Decimal:
+        return self._tolerance.get(bill.currency, Decimal(0))
 
     async def _released(self, bill: Bill, draft: LedgerBill, refusal: Refused | None) -> LedgerBill:
         """What a release came to, by the bill's own status (Acumatica dossier 6)."""
@@ -292,12 +325,16 @@ class Desk:
 # ------------------------------------------------------------------ pieces
 
 
-def _filters(bills: Sequence[Bill]) -> Iterator[str]:
-    """Filters that together find the bills' vendors and numbers, each short enough for an address."""
+def _pairs_of(bills: Iterable[Bill]) -> list[Pair]:
+    """Vendors and numbers, those left out that no document can have."""
+    numbers = ((bill.vendor.strip(), bill.number.strip()) for bill in bills)
+    return [(vendor, number) for vendor, number in numbers if number and units(number) <= NUMBER_LENGTH]
+
+
+def _filters(wanted: Iterable[Pair]) -> Iterator[str]:
+    """Filters that together find some vendors and numbers, each short enough for an address."""
     pairs = dict.fromkeys(
-        f"(Vendor eq {literal(bill.vendor.strip())} and VendorRef eq {literal(bill.number.strip())})"
-        for bill in bills
-        if bill.number.strip() and units(bill.number.strip()) <= NUMBER_LENGTH
+        f"(Vendor eq {literal(vendor)} and VendorRef eq {literal(number)})" for vendor, number in wanted
     )
     group: list[str] = []
     taken = 0
