@@ -220,6 +220,17 @@ async def test_where_totals_are_validated_the_amount_goes_along(world: World) ->
     assert await world.standing("T-2") == []
 
 
+@pytest.mark.parametrize("is_validated", [True, False])
+async def test_a_total_within_the_tolerance_is_posted_as_the_form_computes_it(
+    world: World, *, is_validated: bool
+) -> None:
+    await world.hook("preferences", company="3000", validate_totals=is_validated)
+    off = world.bill("T-3", gross=Decimal("124.01"), tax=Decimal("24.01"))
+    assert (await world.posted(off)).gross == Decimal("124.00")
+    (stands,) = await world.standing("T-3")
+    assert (stands["released"], stands["total"]) == (True, 124.0)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [("vendor", Reason.VENDOR_BLOCKED), ("period", Reason.PERIOD_CLOSED)],

@@ -45,7 +45,7 @@ class AcumaticaLedger:
         self._dimensions = dimensions
         self._books = Books(self._client)
         self._reader = Reader(self._client, dimensions=dimensions, today=today)
-        self._desk = Desk(self._client, self._books, branch=branch)
+        self._desk = Desk(self._client, self._books, branch=branch, tolerance=side.mapping.tolerance)
         self._attachments = Attachments(self._client)
         self._settlements = SettlementReader(self._client)
 
