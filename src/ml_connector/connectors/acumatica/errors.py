@@ -117,6 +117,8 @@ RULES: Final = (
     Rule(Reason.VENDOR_UNKNOWN, _on("Vendor", "VendorID")),
     # -- coding
     Rule(Reason.ACCOUNT_BLOCKED, _on("Account"), _BLOCKED),
+    # Accounts are always said but where an order or item brings them.
+    Rule(Reason.SETUP_INCOMPLETE, _on("Account"), _EMPTY),
     Rule(Reason.ACCOUNT_UNKNOWN, _on("Account")),
     Rule(Reason.DIMENSION_MISSING, _DIMENSIONS, _EMPTY),
     Rule(Reason.DIMENSION_BLOCKED, _DIMENSIONS, _BLOCKED),
@@ -259,11 +261,16 @@ def error_of(
 def findings_of(fault: Fault, about: Mapping[Reason, str]) -> tuple[Finding, ...]:
     """Everything that is said to be wrong, each thing once; what is general only where nothing else is said."""
     general = [each for each in fault.complaints if not each.path]
-    precise = [each for each in fault.complaints if each.path and each.field]
+    # What is empty is often so because of another value that was refused.
+    precise = sorted((each for each in fault.complaints if each.path and each.field), key=_is_empty)
     found = dict.fromkeys(_finding(each, fault, about) for each in precise)
     if not found:
         found = dict.fromkeys(_finding(each, fault, about) for each in general)
     return tuple(found) or (_finding(Complaint("", fault.message), fault, about),)
+
+
+def _is_empty(complaint: Complaint) -> bool:
+    return re.search(_EMPTY, complaint.text, re.IGNORECASE) is not None
 
 
 def _finding(complaint: Complaint, fault: Fault, about: Mapping[Reason, str]) -> Finding:
@@ -284,7 +291,9 @@ def _rule_for(complaint: Complaint, *, by_text_only: bool = False) -> Rule | Non
 
 def _subject(reason: Reason, complaint: Complaint, about: Mapping[Reason, str]) -> str:
     if reason in (Reason.REFUSED, Reason.SETUP_INCOMPLETE, Reason.TOTALS_DIFFER, Reason.ORDER_DIFFERS):
-        return f"{complaint.field}: {complaint.text}" if complaint.field else complaint.text
+        # Sentences end in the catalogue, except where the ledger's own words are the end.
+        words = complaint.text if reason is Reason.REFUSED else complaint.text.rstrip(".")
+        return f"{complaint.field}: {words}" if complaint.field else words
     if reason is Reason.DIMENSION_MISSING:
         return complaint.field
     if complaint.value:
