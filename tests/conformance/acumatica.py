@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -23,7 +23,6 @@ from ml_connector.records.invoice import DocumentKind
 from ml_connector.sandbox import acumatica as simulated
 from ml_connector.sandbox.company import found
 
-TODAY = datetime.now(UTC).date()
 CODE = "3000"
 _FIND = Site(r"/Bill\?\$select=.*\$filter=", "GET")
 _ENTITIES = {Flow.TAX_CODES: "TaxCategory", Flow.ACCOUNTS: "Account", Flow.PAYMENT_TERMS: "CreditTerms",
@@ -61,6 +60,7 @@ class AcumaticaBench(Simulated):
     read_site: Site = _FIND
     drawer: Drawer = field(default_factory=Drawer)
     rules: tuple[DimensionRule, ...] = _RULES
+    tolerance: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     opened: list[AcumaticaLedger] = field(default_factory=list[AcumaticaLedger])
     page_size: int | None = None
 
@@ -80,7 +80,7 @@ class AcumaticaBench(Simulated):
             second_dimension="Subaccount.2", second_values=("A01", "A02"),
             tax_code="VAT24", tax_percent=Decimal(24), untaxed_code="VAT0",
             currency="EUR", foreign_currency="USD", currency_without_rate="DKK",
-            open_day=TODAY, closed_day=company.posting_from - timedelta(days=40), description_length=256,
+            open_day=company.today, closed_day=company.posting_from - timedelta(days=40), description_length=256,
             odd_numbers=("O'B-1", "Å/1-ß", "A&B#1", "1 % 7", "inv-1a", "<1>", "+1=1", "a,b;c", "日本-1", "(1)/{2}"),
         )  # fmt: skip
 
@@ -95,7 +95,7 @@ class AcumaticaBench(Simulated):
         return Side(
             connection="c", company=CODE, secrets={**usual_secrets, **(secrets or {})},
             values={name: str(value).replace("{base}", self.base) for name, value in usual.items()},
-            mapping=MappingRules(dimensions=self.rules), keepsake=self.drawer,
+            mapping=MappingRules(dimensions=self.rules, tolerance=self.tolerance), keepsake=self.drawer,
         )  # fmt: skip
 
     def open(self, side: Side, *, guard: Guard | None = None) -> Ledger:
@@ -232,10 +232,12 @@ def _bill(row: Mapping[str, Any]) -> StandingBill:
 
 
 @asynccontextmanager
-async def bench_of(**settings: Any) -> AsyncGenerator[AcumaticaBench]:
-    """A fresh instance; `settings` are those of the connection that differ."""
+async def bench_of(*, at: datetime | None = None, **settings: Any) -> AsyncGenerator[AcumaticaBench]:
+    """A fresh instance on a day, today unless told; `settings` are those of the connection that differ."""
     clock = HeldClock()
-    company = found(CODE, today=TODAY, invoices=0, vendors=60, orders=12)
+    if at is not None:
+        clock.move(at - clock.now())
+    company = found(CODE, today=clock.now().date(), invoices=0, vendors=60, orders=12)
     system = simulated.Acumatica(clock=clock, companies=[company])
     async with served(system.applications()[0]) as (base, session):
         bench = AcumaticaBench(base, company, clock, session, settings)
