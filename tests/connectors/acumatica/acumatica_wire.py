@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ml_connector.connectors.acumatica.contract import Contract
 from ml_connector.connectors.base import Keepsake, MappingRules, Side
 
 PASSWORD = "acu-password"
@@ -117,3 +118,22 @@ def wrapped(**fields: Any) -> dict[str, Any]:
         name: value if isinstance(value, list | dict) else {} if value is None else {"value": value}
         for name, value in fields.items()
     }, "custom": {}}  # fmt: skip
+
+
+def described(version: str, *, without: str = "", definitions: bool = False) -> dict[str, Any]:
+    """A schema as an instance publishes it, with one type for each entity and each part of one."""
+    root = "#/definitions/" if definitions else "#/components/schemas/"
+    types: dict[str, Any] = {"Entity": {"type": "object", "properties": {"id": {"type": "string"}}}}
+    fields = Contract.of("Default", version).fields
+    for path, names in fields.items():
+        members: dict[str, Any] = {}
+        for name in names:
+            part = f"{path}/{name}"
+            if part != without:
+                found = {"$ref": f"{root}{part.replace('/', '')}"}
+                plain = {"$ref": f"{root}StringValue"}
+                members[name] = {"type": "array", "items": found} if part in fields else plain
+        types[path.replace("/", "")] = {
+            "allOf": [{"$ref": f"{root}Entity"}, {"type": "object", "properties": members}],
+        }  # fmt: skip
+    return {"swagger": "2.0", "definitions": types} if definitions else {"components": {"schemas": types}}

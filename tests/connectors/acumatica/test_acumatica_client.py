@@ -10,12 +10,13 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import pytest
-from acumatica_wire import Wire, fault, serving, wrapped
+from acumatica_wire import Wire, described, fault, serving, wrapped
 from aiohttp import web
 
 from ml_connector.connectors.acumatica import session
 from ml_connector.connectors.acumatica.client import Acumatica, any_key
 from ml_connector.connectors.acumatica.errors import may_be_duplicate
+from ml_connector.connectors.acumatica.pinging import Test as ConnectionTest
 from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
 from ml_connector.records.reason import Reason
 
@@ -316,6 +317,28 @@ async def test_nothing_else_is_asked_of_a_form_while_an_action_runs_on_it(wire: 
     assert order.index("Vendor") < order.index("ends")
     assert "".join(each[0] for each in order if each in ("begins", "ends")) == "bebe"
     assert order.index("Bill") > order.index("ends")
+
+
+# ------------------------------------------------------------------ endpoints of the customer's own
+
+
+@pytest.mark.parametrize(("lacking", "ok"), [("", True), ("Bill/VendorRef", False)])
+async def test_an_endpoint_of_another_name_must_have_what_default_has(wire: Wire, lacking: str, ok: bool) -> None:
+    def answer(request: web.Request) -> web.Response | None:
+        if request.path == "/acme/entity":
+            return web.json_response([{"name": "ExtendedDefault", "version": "1.0"}])
+        if request.path.endswith("/swagger.json"):
+            assert request.query["company"] == "Acme"
+            return web.json_response(described("24.200.001", without=lacking))
+        return None
+
+    wire.answer = answer
+    client = Acumatica(wire.side(endpoint="ExtendedDefault", version="1.0"))
+    steps = {step.name: step async for step in ConnectionTest(client, branch="").steps()}
+    await client.close()
+    assert steps["endpoint"].ok is ok
+    assert lacking in steps["endpoint"].detail
+    assert any("/entity/ExtendedDefault/1.0/Bill?" in path for path in wire.paths()) is ok
 
 
 # ------------------------------------------------------------------ files, keys, addresses

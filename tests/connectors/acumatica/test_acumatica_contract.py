@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from acumatica_wire import described
 
 from ml_connector.connectors.acumatica import mapping, orders
-from ml_connector.connectors.acumatica.contract import ACTIONS, FORMS, KEYS, Contract
+from ml_connector.connectors.acumatica.contract import ACTIONS, FORMS, KEYS, Contract, missing_in
 from ml_connector.connectors.errors import Refused
 from ml_connector.records.reason import Reason
 
@@ -97,3 +98,19 @@ def test_a_version_with_other_shapes_is_refused(version: str) -> None:
 def test_an_endpoint_that_extends_default_has_its_own_versions() -> None:
     assert Contract.of("ExtendedDefault", "1.0").has("Bill", "IsTaxValid")
     assert Contract.of("Default", "25.200.001").has("Bill", "IsTaxValid")
+
+
+@pytest.mark.parametrize("definitions", [True, False])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_version_has_what_is_essential(version: str, definitions: bool) -> None:
+    assert missing_in(described(version, definitions=definitions)) == []
+
+
+@pytest.mark.parametrize("name", ["Bill/VendorRef", "Bill/Details/Subaccount", "Check/History/CashDiscountTaken"])
+def test_an_endpoint_that_lacks_something_essential_is_told(name: str) -> None:
+    assert missing_in(described("24.200.001", without=name)) == [name]
+
+
+@pytest.mark.parametrize("schema", [{}, {"components": None}, {"definitions": {"Bill": None}}])
+def test_a_description_that_says_nothing_lacks_everything(schema: dict[str, Any]) -> None:
+    assert "Bill/Vendor" in missing_in(schema)

@@ -347,6 +347,14 @@ class Acumatica:
         reply = await self.http.read(f"{self.address.root}/entity", authorized=signed_in, follow=False)
         return _checked(reply, writes=False)
 
+    async def schema(self) -> Row:
+        """The endpoint's own description, of OpenAPI (Acumatica dossier 1)."""
+        url = address(f"{self.address.base}/swagger.json", {"company": self.address.tenant})
+        body = _checked(await self.http.read(url, follow=False), writes=False)
+        if not isinstance(body, dict):
+            raise unexpected("the endpoint's description is none")
+        return body
+
     # ------------------------------------------------------------------ pieces
 
     def _gate(self, entity: str) -> Gate:

@@ -147,6 +147,24 @@ _SINCE: Final[Mapping[str, Mapping[str, str]]] = {
 """Names that came with a version: those before do not have them."""
 
 
+_ESSENTIAL: Final[Mapping[str, str]] = {
+    "Bill": "Amount Applications Balance BranchID CurrencyID Date Description Details DueDate Hold LastModifiedDateTime"
+    " PostPeriod ReferenceNbr Status TaxTotal Type Vendor VendorRef",
+    "Bill/Applications": "AmountPaid DocType ReferenceNbr",
+    "Bill/Details": "Account Amount Branch ExtendedCost POLine POOrderNbr POOrderType Project ProjectTask Qty"
+    " Subaccount TaxCategory TransactionDescription UnitCost",
+    "Check": "ApplicationDate CurrencyID History LastModifiedDateTime PaymentRef ReferenceNbr Status Type Vendor",
+    "Check/History": "AmountPaid CashDiscountTaken DocType ReferenceNbr",
+    "Vendor": "CurrencyID LastModifiedDateTime MainContact PaymentInstructions Status Terms VendorID VendorName",
+    "Account": "AccountCD Active Description",
+    "TaxCategory": "Active Details TaxCategoryID",
+    "FinancialPeriod": "Details FinancialYear",
+    "PurchaseOrder": "Details LastModifiedDateTime OrderNbr Status Type VendorID",
+    "PurchaseOrder/Details": "Account ExtendedCost LineNbr OrderQty UnitCost",
+}
+"""What an endpoint of another name must have of Default's: without these, something would be lost without a word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contract:
     """The names one version of the endpoint knows, by entity and by path of a part (`Bill/Details`)."""
@@ -211,6 +229,38 @@ class Contract:
             elif isinstance(value, Sequence) and not isinstance(value, str):
                 for each in value:
                     yield from self._unknown(f"{path}/{name}", each)
+
+
+def missing_in(schema: Mapping[str, Any]) -> list[str]:
+    """What an endpoint lacks of the essential names, by its own schema: OpenAPI 3, or Swagger 2 before 2024 R2."""
+    components = schema.get("components")
+    types = (components.get("schemas") if isinstance(components, dict) else None) or schema.get("definitions") or {}
+    missing: list[str] = []
+    for path, names in _ESSENTIAL.items():
+        entity, *parts = path.split("/")
+        members = _members(types, entity)
+        for part in parts:
+            members = _members(types, _type_of(members.get(part)))
+        missing += [f"{path}/{name}" for name in names.split() if name not in members]
+    return missing
+
+
+def _members(types: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The fields of a type: it is said in pieces, of which one is the base of all entities."""
+    found = types.get(name)
+    if not isinstance(found, dict):
+        return {}
+    members: dict[str, Any] = {}
+    for piece in (found, *(found.get("allOf") or ())):
+        members |= piece.get("properties") or {}
+    return members
+
+
+def _type_of(member: Any) -> str:
+    if not isinstance(member, dict):
+        return ""
+    found = member.get("$ref") or (member.get("items") or {}).get("$ref") or ""
+    return str(found).rpartition("/")[2]
 
 
 def _fields_in(version: str) -> Mapping[str, frozenset[str]]:

@@ -10,9 +10,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ml_connector.connectors.acumatica.client import Acumatica
-from ml_connector.connectors.acumatica.contract import FORMS, KEYS, OLDEST
+from ml_connector.connectors.acumatica.contract import FORMS, KEYS, OLDEST, missing_in
 from ml_connector.connectors.acumatica.errors import set_up, unexpected, wrong_settings
-from ml_connector.connectors.acumatica.manifest import NAME
+from ml_connector.connectors.acumatica.manifest import DEFAULT_ENDPOINT, NAME
 from ml_connector.connectors.acumatica.session import advice_for
 from ml_connector.connectors.acumatica.subaccounts import DimensionKind, dimension_of
 from ml_connector.connectors.acumatica.values import parts, text
@@ -116,6 +116,10 @@ class Test:
         _check_offered(endpoints, wanted.endpoint, wanted.version)
         if wanted.terms:
             _check_offered(endpoints, *wanted.terms.split("/", 1), setting="terms_endpoint")
+        if wanted.endpoint != DEFAULT_ENDPOINT:
+            missing = missing_in(await self._client.schema())
+            if missing:
+                raise set_up(f"{wanted.endpoint} {wanted.version} has no {', '.join(missing)}")
         return f"{wanted.endpoint} {wanted.version} is offered"
 
     async def _rights(self) -> str:
@@ -165,7 +169,7 @@ def _check_offered(offered: list[tuple[str, str]], endpoint: str, version: str, 
         return
     versions = sorted(each for name, each in offered if name == endpoint)
     if versions:
-        usable = [each for each in versions if endpoint != "Default" or each >= OLDEST]
+        usable = [each for each in versions if endpoint != DEFAULT_ENDPOINT or each >= OLDEST]
         raise wrong_settings(
             f"{setting} is {version}, and this instance offers {', '.join(usable or versions)} of {endpoint}"
         )
@@ -214,6 +218,8 @@ def _tenant_advice(_: ConnectorError) -> str:
 def _endpoint_advice(error: ConnectorError) -> str:
     if error.reason is Reason.ADDRESS_WRONG:
         return "Set endpoint and version to one of those named here (Web Service Endpoints, SM207060)."
+    if error.reason is Reason.SETUP_INCOMPLETE:
+        return "Let the endpoint extend Default, so that it has all of its names (Web Service Endpoints, SM207060)."
     return _rights_advice(error)
 
 
