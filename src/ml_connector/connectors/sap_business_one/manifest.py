@@ -127,7 +127,7 @@ CAPABILITIES: Final = LedgerCapabilities(
     number_length=NUMBER_LENGTH,
     attaches_files=True,
     tells_payment_details=True,
-    find_batch=20,
+    find_batch=OR_TERMS,
     parallel_documents=32,
     dimension_names=("1", "2", "3", "4", "5", "Project"),
 )
