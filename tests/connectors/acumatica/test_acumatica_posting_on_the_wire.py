@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 from acumatica_world import TODAY, World, coded, simulated_world
 
-from ml_connector.connectors.acumatica import posting
+from ml_connector.connectors.acumatica import finding, posting
 from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
 from ml_connector.records.invoice import Bill, BillStatus, DocumentKind, LedgerBill
 from ml_connector.records.reason import Reason
@@ -294,6 +294,53 @@ async def test_a_user_who_may_only_view_is_told_so(world: World) -> None:
     assert await world.bills() == []
 
 
+# ------------------------------------------------------------------ bills that were taken back
+
+
+async def test_a_bill_that_was_reversed_is_cancelled_and_may_be_posted_again(world: World) -> None:
+    bill = world.bill("B-1")
+    first = await world.posted(bill)
+    await world.hook("cancel", company="3000", id=first.id)
+    assert [(each.id, each.status) for each in await found(world, bill)] == [(first.id, BillStatus.CANCELLED)]
+    # What took it back has its number, and is no credit note.
+    assert await found(world, replace(bill, kind=DocumentKind.CREDIT_NOTE)) == ()
+    there = await world.ledger.read_bill(bill, first.id)
+    assert there is not None
+    assert there.status is BillStatus.CANCELLED
+    second = await world.posted(replace(bill, key="again"))
+    await world.hook("pay", company="3000", id=second.id)
+    stand = {each.id: each.status for each in await found(world, bill)}
+    assert stand == {first.id: BillStatus.CANCELLED, second.id: BillStatus.PAID}
+    assert await register(world) == {first.id: BillStatus.CANCELLED, second.id: BillStatus.PAID}
+
+
+async def test_a_bill_that_was_paid_is_not_taken_for_a_reversed_one(world: World) -> None:
+    bill = world.bill("B-2")
+    posted = await world.posted(bill)
+    await world.hook("pay", company="3000", id=posted.id)
+    credit = await world.posted(replace(bill, key="c", kind=DocumentKind.CREDIT_NOTE))
+    assert [each.status for each in await found(world, bill)] == [BillStatus.PAID]
+    assert await register(world) == {posted.id: BillStatus.PAID, credit.id: BillStatus.POSTED}
+
+
+async def register(world: World) -> dict[str, BillStatus]:
+    pages = [page async for page in world.ledger.posted(since=TODAY, until=TODAY)]
+    return {each.id: each.status for page in pages for each in page.records}
+
+
+async def test_a_bill_counts_in_the_period_it_was_posted_in(world: World) -> None:
+    first = TODAY.replace(day=1)
+    before = first - timedelta(days=20)
+    posted = await world.posted(world.bill("B-3", invoice_date=before, posting_date=TODAY, due_date=TODAY))
+
+    async def between(since: date, until: date) -> list[str]:
+        return [each.id async for page in world.ledger.posted(since=since, until=until) for each in page.records]
+
+    assert await between(first, TODAY + timedelta(days=31)) == [posted.id]
+    assert await between(first, first) == [posted.id]
+    assert await between(before, first - timedelta(days=1)) == []
+
+
 # ------------------------------------------------------------------ approvals
 
 
@@ -384,7 +431,8 @@ async def test_a_create_without_an_answer_is_found(world: World, kind: str) -> N
 
 
 async def test_a_half_written_draft_is_found_and_completed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posting, "LINES_PER_REQUEST", 5)
+    for module in (posting, finding):
+        monkeypatch.setattr(module, "LINES_PER_REQUEST", 5)
     lines = tuple(coded(net=Decimal(100 + index), description=f"Line {index}") for index in range(12))
     bill = world.bill("X-2", lines=lines)
     await world.ledger.check([bill])

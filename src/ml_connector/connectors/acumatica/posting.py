@@ -6,60 +6,45 @@ the company refuses a number twice is its own choice: looking beforehand is what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote
 
 from ml_connector.connectors.acumatica.books import Books
 from ml_connector.connectors.acumatica.checking import Knowledge, findings_of, gather_knowledge, plan_of
 from ml_connector.connectors.acumatica.client import Acumatica
 from ml_connector.connectors.acumatica.documents import (
-    COMPARED,
     HEADER,
-    LINES,
     NEW,
     ON_HOLD,
     SORTS,
     Plan,
-    Sort,
     header_body,
     header_changes,
-    is_of,
     ledger_bill_of,
     line_bodies,
     lines_there,
-    sort_of,
     status_of,
     sum_differences,
 )
 from ml_connector.connectors.acumatica.errors import ENTITY_ERRORS, is_missing, may_be_duplicate, unexpected
+from ml_connector.connectors.acumatica.finding import PARTS, WHOLE, Finder
 from ml_connector.connectors.acumatica.manifest import (
-    FILTER_LENGTH,
     LINES_PER_REQUEST,
     NAME,
-    NUMBER_LENGTH,
-    RECORDS_PER_PAGE,
 )
 from ml_connector.connectors.acumatica.matching import Papers, read_papers, wanted_orders
 from ml_connector.connectors.acumatica.releasing import BILL, PATIENCE, Patience, lost, release
-from ml_connector.connectors.acumatica.reversing import Judged, judge, may_be_taken_back
 from ml_connector.connectors.acumatica.values import Row, text
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
-from ml_connector.connectors.odata import literal
-from ml_connector.connectors.texts import units
 from ml_connector.records.invoice import Bill, BillStatus, LedgerBill
 from ml_connector.records.reason import Finding, Reason
 
-Pair = tuple[str, str]
-"""A vendor and its number of a document."""
-
-_WHOLE: Final = tuple(dict.fromkeys((*HEADER, *COMPARED, *LINES)))
-_PARTS: Final = ("Details",)
 _ONLY_CHANGE: Final = {"If-Match": "*"}
 """A record that is gone is not made anew (Acumatica dossier 5)."""
 _NOT_THERE: Final = 412
+_FAULT: Final = 500
 _REMOVABLE: Final = frozenset({"On Hold", "Balanced", "Pending Approval", "Rejected"})
 """Never posted; what was is not touched."""
 _SAYS_LITTLE: Final = frozenset({Reason.REFUSED, Reason.OUT_OF_ORDER, Reason.UNEXPECTED, Reason.ADDRESS_WRONG})
@@ -77,6 +62,7 @@ class Desk:
         self._branch = branch
         self._tolerance = tolerance or {}
         self._patience = patience
+        self._finder = Finder(client)
 
     async def check(self, bills: Sequence[Bill]) -> Mapping[str, tuple[Finding, ...]]:
         """All that is known to speak against posting, without writing."""
@@ -89,54 +75,13 @@ class Desk:
         papers = await read_papers(self._client, bills) if wanted_orders(bills) else Papers()
         return await gather_knowledge(books, bills, papers)
 
-    # ------------------------------------------------------------------ finding
-
     async def find(self, bills: Sequence[Bill]) -> Mapping[str, tuple[LedgerBill, ...]]:
-        """Documents of the same kind, vendor and number; voided and rejected ones as cancelled."""
-        found: dict[str, list[LedgerBill]] = {bill.key: [] for bill in bills}
-        hits: list[tuple[Bill, Row]] = []
-        for kind, sort in SORTS.items():
-            of_kind = [bill for bill in bills if bill.kind is kind]
-            rows = await self._numbered(_pairs_of(of_kind), of=sort)
-            hits += [(bill, row) for row in rows for bill in of_kind if is_of(row, bill)]
-        judged = await self._judged([row for _, row in hits])
-        for bill, row in hits:
-            if text(row, "id") not in judged.mirrors:
-                found[bill.key].append(judged.of(await self._known(bill, row)))
-        return {key: tuple(each) for key, each in found.items()}
-
-    async def _numbered(self, pairs: Iterable[Pair], *, of: Sort | None = None) -> list[Row]:
-        """The documents with these vendors and numbers, each once."""
-        rows: dict[str, Row] = {}
-        for wanted in _filters(pairs):
-            where = f"Type eq {literal(of.type)} and ({wanted})" if of else wanted
-            listed = await self._client.rows(BILL, where=where, select=HEADER, size=RECORDS_PER_PAGE)
-            rows |= {text(row, "id"): row for row in listed if sort_of(row) in ((of,) if of else SORTS.values())}
-        return list(rows.values())
-
-    async def _judged(self, rows: Sequence[Row]) -> Judged:
-        """Which of them were taken back; asked only where one of them is settled."""
-        doubtful = [row for row in rows if may_be_taken_back(row)]
-        if not doubtful:
-            return Judged()
-        return judge(await self._numbered((text(row, "Vendor"), text(row, "VendorRef")) for row in doubtful))
-
-    async def _known(self, bill: Bill, row: Row) -> LedgerBill:
-        """The document; one of ours that is half written tells no sums, since they are not the bill's yet."""
-        there = ledger_bill_of(row)
-        if len(bill.lines) <= LINES_PER_REQUEST or text(row, "Status") != ON_HOLD or there.net == bill.net:
-            return there
-        whole = await self._client.get(BILL, there.id, select=_WHOLE, expand=_PARTS, missing_ok=True)
-        is_half = whole is not None and lines_there(bill, whole) in range(1, len(bill.lines))
-        return replace(there, gross=None, net=None, tax=None) if is_half else there
+        """Documents of the same kind, vendor and number (`Finder.find`)."""
+        return await self._finder.find(bills)
 
     async def read(self, bill_id: str) -> LedgerBill | None:
-        """One document by its id, None where it is gone; one that was taken back as cancelled."""
-        row = await self._header(bill_id)
-        return None if row is None else (await self._judged([row])).of(ledger_bill_of(row))
-
-    async def _header(self, bill_id: str) -> Row | None:
-        return await self._client.get(BILL, bill_id, select=HEADER, missing_ok=True)
+        """One document by its id, None where it is gone (`Finder.read`)."""
+        return await self._finder.read(bill_id)
 
     # ------------------------------------------------------------------ creating
 
@@ -151,9 +96,11 @@ class Desk:
         plan = plan_of(bill, known, branch=self._branch)
         body = header_body(bill, plan) | {"Details": line_bodies(bill, plan)[:LINES_PER_REQUEST]}
         try:
-            row = await self._client.put(BILL, body, select=_WHOLE, expand=_PARTS, about=_about(bill))
+            row = await self._client.put(BILL, body, select=WHOLE, expand=PARTS, about=_about(bill))
         except Refused as refusal:
             raise await self._told_rightly(bill, refusal) from refusal
+        except OutcomeUnknown as unknown:
+            raise await self._looked_into(bill, unknown) from unknown
         _require_saved(row)
         try:
             return ledger_bill_of(await self._brought_to(bill, plan, row))
@@ -180,6 +127,19 @@ class Desk:
             return _refusal(Finding(Reason.REFUSED, words, words), refusal)
         return refusal
 
+    async def _looked_into(self, bill: Bill, unknown: OutcomeUnknown) -> ConnectorError:
+        """Where the application itself says that it failed, and nothing is there, that is a refusal."""
+        if not _is_told(unknown):
+            return unknown
+        try:
+            twins = (await self.find([bill]))[bill.key]
+        except ConnectorError:
+            return unknown
+        if any(each.status is not BillStatus.CANCELLED for each in twins):
+            return unknown
+        words = unknown.findings[0].vendor_text
+        return Refused(system=NAME, findings=(Finding(Reason.REFUSED, words, words),), status=unknown.status)
+
     async def _take_back(self, row: Row, error: Refused) -> None:
         """Removes a draft that could not be brought to what the bill says: a refusal leaves nothing."""
         try:
@@ -191,7 +151,7 @@ class Desk:
 
     async def complete(self, bill: Bill, draft: LedgerBill) -> LedgerBill:
         """The lines and dates of a draft of ours that a crash left unfinished."""
-        row = await self._client.get(BILL, draft.id, select=_WHOLE, expand=_PARTS, missing_ok=True)
+        row = await self._client.get(BILL, draft.id, select=WHOLE, expand=PARTS, missing_ok=True)
         if row is None:
             raise OutcomeUnknown(system=NAME, detail=f"the draft {draft.number} is gone")
         if status_of(row) is not BillStatus.DRAFT:
@@ -211,7 +171,7 @@ class Desk:
         # Form logic can put its own value over one that came along (Acumatica dossier 5, U14): alone it stays.
         fields = {"id": text(row, "id"), **changes}
         row = await self._client.put(
-            BILL, fields, select=_WHOLE, expand=_PARTS, about=_about(bill), idempotent=True, headers=_ONLY_CHANGE
+            BILL, fields, select=WHOLE, expand=PARTS, about=_about(bill), idempotent=True, headers=_ONLY_CHANGE
         )
         if others := header_changes(bill, plan, row):
             raise unexpected(f"{text(row, 'ReferenceNbr')} keeps other values than the bill's: {', '.join(others)}")
@@ -227,7 +187,7 @@ class Desk:
             part = bodies[start : start + LINES_PER_REQUEST]
             fields = {"id": text(row, "id"), "Details": part}
             await self._client.put(BILL, fields, select=HEADER, about=_about(bill), headers=_ONLY_CHANGE)
-        whole = await self._client.get(BILL, text(row, "id"), select=_WHOLE, expand=_PARTS)
+        whole = await self._client.get(BILL, text(row, "id"), select=WHOLE, expand=PARTS)
         if whole is None or _count_of(bill, whole) != len(bill.lines):
             raise unexpected(f"{text(row, 'ReferenceNbr')} does not hold the lines that were written")
         return whole
@@ -258,17 +218,24 @@ class Desk:
         fields: dict[str, Any] = {"id": draft.id, "Hold": False}
         if draft.gross is not None and 0 < abs(draft.gross - bill.gross) <= self._slack(bill):
             fields["Amount"] = draft.gross
-        try:
-            return await self._client.put(
-                BILL, fields, select=HEADER, about=_about(bill), idempotent=True, headers=_ONLY_CHANGE
-            )
-        except Refused as refusal:
-            if refusal.status == _NOT_THERE or is_missing(refusal):
-                raise OutcomeUnknown(system=NAME, detail=f"the draft {draft.number} is gone") from refusal
-            row = await self._header(draft.id)
-            if row is None or status_of(row) is BillStatus.DRAFT:
-                raise
-            return row
+        for is_last in (False, True):
+            try:
+                return await self._client.put(
+                    BILL, fields, select=HEADER, about=_about(bill), idempotent=True, headers=_ONLY_CHANGE
+                )
+            except (Refused, Unavailable) as error:
+                if isinstance(error, Unavailable) and not _is_told(error):
+                    raise
+                if error.status == _NOT_THERE or is_missing(error):
+                    raise OutcomeUnknown(system=NAME, detail=f"the draft {draft.number} is gone") from error
+                row = await self._finder.header(draft.id)
+                if row is not None and status_of(row) is not BillStatus.DRAFT:
+                    return row
+                if isinstance(error, Refused):
+                    raise
+                if is_last:
+                    raise await self._why_not(bill, draft, error) from error
+        raise AssertionError("the last try returns or raises")
 
     def _slack(self, bill: Bill) -> Decimal:
         return self._tolerance.get(bill.currency, Decimal(0))
@@ -289,7 +256,7 @@ class Desk:
             raise refusal
         raise await self._why_not(bill, draft, refusal) from refusal
 
-    async def _why_not(self, bill: Bill, draft: LedgerBill, refusal: Refused) -> Refused:
+    async def _why_not(self, bill: Bill, draft: LedgerBill, refusal: Refused | Unavailable) -> Refused:
         """What has changed since the check, read anew; else that it cannot be released, with the ledger's words."""
         try:
             findings = findings_of(bill, await self._gather(Books(self._client), [bill]))
@@ -305,7 +272,7 @@ class Desk:
 
     async def discard(self, draft: LedgerBill) -> None:
         """Deletes a draft; one that is gone already is fine, one that was ever posted is refused."""
-        row = await self._header(draft.id)
+        row = await self._finder.header(draft.id)
         if row is None:
             return
         if text(row, "Status") not in _REMOVABLE:
@@ -325,28 +292,11 @@ class Desk:
 # ------------------------------------------------------------------ pieces
 
 
-def _pairs_of(bills: Iterable[Bill]) -> list[Pair]:
-    """Vendors and numbers, those left out that no document can have."""
-    numbers = ((bill.vendor.strip(), bill.number.strip()) for bill in bills)
-    return [(vendor, number) for vendor, number in numbers if number and units(number) <= NUMBER_LENGTH]
-
-
-def _filters(wanted: Iterable[Pair]) -> Iterator[str]:
-    """Filters that together find some vendors and numbers, each short enough for an address."""
-    pairs = dict.fromkeys(
-        f"(Vendor eq {literal(vendor)} and VendorRef eq {literal(number)})" for vendor, number in wanted
+def _is_told(error: ConnectorError) -> bool:
+    """True for a 500 in which the application says that it failed, and not the web server (`errors.Fault.is_told`)."""
+    return error.status == _FAULT and (
+        error.code.startswith("PX") or f"answered {_FAULT} PX" in error.findings[0].vendor_text
     )
-    group: list[str] = []
-    taken = 0
-    for pair in pairs:
-        cost = len(quote(f"{pair} or ", safe="()"))
-        if group and taken + cost > FILTER_LENGTH:
-            yield " or ".join(group)
-            group, taken = [], 0
-        group.append(pair)
-        taken += cost
-    if group:
-        yield " or ".join(group)
 
 
 def _require_saved(row: Row) -> None:
