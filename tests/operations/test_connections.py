@@ -26,6 +26,7 @@ from ml_connector.operations.connections import (
 )
 from ml_connector.records.flow import Flow
 from ml_connector.store.database import Database
+from ml_connector.store.keepsake import VaultKeepsake
 from ml_connector.store.keys import create_key, new_key, write_keys
 from ml_connector.store.settings import Settings
 from ml_connector.store.vault import Vault
@@ -221,6 +222,25 @@ async def test_secrets_under_a_lost_key_are_mended_by_applying_again(
     vault.keys.reload()
     assert (await put(database, vault, parse(), LATER)).kind is ChangeKind.CHANGED
     assert (await vault.get_all(database, "acme-bc"))["erp"] == {"client_secret": "hush-bc"}
+
+
+async def test_what_a_side_gave_us_to_keep_is_no_part_of_the_file(
+    database: Database, vault: Vault, parse: Parse, tmp_path: Path
+) -> None:
+    await put(database, vault, parse())
+    before = await export(database)
+    async with VaultKeepsake(database, vault, connection="acme-bc", side="erp").open("token") as kept:
+        await kept.replace("kept-token")
+    assert (await put(database, vault, parse(), LATER)).kind is ChangeKind.UNCHANGED
+    assert await export(database) == before
+    async with VaultKeepsake(database, vault, connection="acme-bc", side="erp").open("token") as kept:
+        assert kept.value == "kept-token"
+
+    # Under a lost key it would stand in the way of everything else.
+    write_keys(tmp_path / "key", [new_key()])
+    vault.keys.reload()
+    await put(database, vault, parse(), LATER)
+    assert (await vault.get_all(database, "acme-bc")).keys() == {"basware", "erp"}
 
 
 # ------------------------------------------------------------------ and back

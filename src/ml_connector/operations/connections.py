@@ -58,6 +58,10 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
 
 
+_SIDES: Final = ("basware", "erp")
+"""Of the settings' secrets."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Difference:
     """A change with what has to be written for it."""
@@ -118,7 +122,9 @@ async def export(database: Database, names: Sequence[str] | None = None) -> str:
     for name in names or ():
         if name not in stored:
             raise await unknown_connection(database, name)
-    secrets = await database.fetch("SELECT connection_id, side, field FROM secret ORDER BY 1, 2, 3")
+    secrets = await database.fetch(
+        "SELECT connection_id, side, field FROM secret WHERE side = ANY(:sides) ORDER BY 1, 2, 3", sides=list(_SIDES)
+    )
     file = {name: _exported(settings) for name, settings in stored.items() if not names or name in names}
     for row in secrets:
         if row["connection_id"] in file:
@@ -209,7 +215,11 @@ async def _changed_secrets(
     }
     found = await transaction.execute(_SECRET_PLACES, {"id": wanted.name})
     stored = {(row.side, row.field) for row in found}
-    changed: dict[tuple[str, str], str | None] = dict.fromkeys(sorted(stored - given.keys()))
+    gone = [place for place in sorted(stored - given.keys()) if place[0] in _SIDES]
+    # What a side gave us to keep is no part of the file; it goes where it cannot be opened any more.
+    kept = [place for place in sorted(stored - given.keys()) if place[0] not in _SIDES]
+    gone += [place for place in kept if await _open(transaction, vault, wanted.name, place) is None]
+    changed: dict[tuple[str, str], str | None] = dict.fromkeys(gone)
     for place, value in given.items():
         if place not in stored or await _open(transaction, vault, wanted.name, place) != value:
             changed[place] = value
