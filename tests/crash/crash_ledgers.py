@@ -192,7 +192,6 @@ ACUMATICA_WAY = Way(
         "check vendors": Call("GET", r"/Vendor\?"),
         "check accounts": Call("GET", r"/Account\?"),
         "check subaccounts": Call("GET", r"/Subaccount\?"),
-        "check projects": Call("GET", r"/Project\?"),
         "check currencies": Call("GET", r"/Currency\?"),
         "check taxes": Call("GET", r"/TaxCategory\?"),
     },
