@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -71,7 +71,7 @@ class Afterwards:
     """True where the ledger tells what part of a bill is paid."""
     tolerated: ClassVar[Decimal]
     """How much the ledger's total of a bill may differ from the invoice's."""
-    refusal: ClassVar[Mapping[str, str]]
+    refusal: ClassVar[Fields]
     """The write that an extension of the ledger refuses, and its answer."""
 
     def test_payments_close_the_loop(self, small: Small) -> None:
@@ -109,6 +109,43 @@ class Afterwards:
         assert (third.code, third.flow("payments")["sent"]) == (0, 0)
         codes = [each["externalCode"] for number in numbers for each in small.document(number)["paymentResponses"]]
         assert len(set(codes)) == len(codes) == (5 if self.tells_parts else 4)
+
+    def test_a_payment_that_was_told_and_goes_with_its_bill_is_told_to_be_gone(self, small: Small) -> None:
+        document, bill, day = self._posted(small)
+        small.systems.in_ledger("pay", small.code, number=bill, date=day)
+        assert small.run("payments").flow("payments")["sent"] == 1
+        assert small.document(document["invoiceNumber"])["processingStatus"] == "Paid"
+
+        small.systems.in_ledger("unpay", small.code, number=bill, date=day)
+        small.systems.in_ledger("cancel", small.code, number=bill)
+        said = small.run("payments")
+        assert (said.code, said.flow("payments")["sent"]) == (0, 1)
+        told = small.document(document["invoiceNumber"])["paymentResponses"]
+        assert [_paid(each) == 0 for each in told] == [False, True]
+        assert small.rows()[document["invoiceNumber"]]["status"] == "cancelled"
+
+        again = small.run("payments")
+        assert (again.code, again.flow("payments")["sent"]) == (0, 0)
+
+    def test_a_payment_that_was_not_told_before_its_bill_was_cancelled_is_not_told(self, small: Small) -> None:
+        document, bill, day = self._posted(small)
+        assert small.run("payments").flow("payments")["sent"] == 0
+        small.systems.in_ledger("pay", small.code, number=bill, date=day)
+        small.systems.in_ledger("unpay", small.code, number=bill, date=day)
+        small.systems.in_ledger("cancel", small.code, number=bill)
+        for _ in range(2):
+            said = small.run("payments")
+            assert (said.code, said.flow("payments")["sent"]) == (0, 0)
+        there = small.document(document["invoiceNumber"])
+        assert (there["paymentResponses"], there["processingStatus"]) == ([], "Transferred")
+        assert small.rows()[document["invoiceNumber"]]["status"] == "cancelled"
+
+    def _posted(self, small: Small) -> tuple[Fields, str, str]:
+        """An invoice that was posted, its bill's number, and today."""
+        (document,) = small.approve(1)
+        assert small.run("invoices").code == 0
+        bill = small.rows()[document["invoiceNumber"]]["erp_number"]
+        return document, bill, small.systems.today.isoformat()
 
     def test_a_corrected_invoice_that_is_transferred_again_makes_one_bill(self, small: Small) -> None:
         (document,) = invoices_of(small.code, 1, vendors=VENDORS)
@@ -186,10 +223,8 @@ class Afterwards:
 
     def test_a_held_invoice_can_be_replayed_once_its_cause_is_gone(self, small: Small) -> None:
         (document,) = small.approve(1)
-        small.systems.fault(
-            small.systems.ledger, kind="status", method="POST", status=400, content_type="application/json", count=99,
-            **self.refusal,
-        )  # fmt: skip
+        usual: Fields = {"kind": "status", "method": "POST", "status": 400, "content_type": "application/json"}
+        small.systems.fault(small.systems.ledger, **{**usual, **self.refusal}, count=99)
         held = small.run("invoices")
         assert (held.code, held.flow("invoices")["held"]) == (1, 1)
         row = small.rows()[document["invoiceNumber"]]
@@ -241,6 +276,16 @@ def _paid(response: Fields) -> Decimal:
         name for name in response if re.fullmatch(r"(?i)(?:gross)?paid(?:total|sum|amount)\w*|paymentSum\w*", name)
     ]
     return Decimal(str(response[name]))
+
+
+def matched(document: Fields, order: str, *, quantity: int, net: str) -> Fields:
+    """The invoice, all of it matched to the first line of an order, at 24 %."""
+    whole = Decimal(net)
+    tax = (whole * Decimal("0.24")).quantize(Decimal("0.01"))
+    sums = {"netTotal": whole, "taxSum": tax, "grossTotal": whole + tax, "taxCode": "T24", "taxPercent": 24}
+    place = {"orderNumber": order, "orderLineNumber": "1", "matchedQuantity": quantity, "matchingType": 1}
+    head = {"netSum": whole, "taxSum1": tax, "taxSum2": 0, "grossSum": whole + tax, "orderNumbers": [order]}
+    return {**document, **head, "codingRows": [{**document["codingRows"][0], **sums, **place}]}
 
 
 def active(small: Small) -> set[str]:

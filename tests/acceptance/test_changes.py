@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
@@ -13,11 +12,11 @@ import pytest
 
 from acceptance.afterwards import VENDORS, Afterwards, Household, Small, active, assert_said_in_words, connected
 from acceptance.product import Product, connections, query
-from acceptance.simulated import company_of
+from acceptance.simulated import Fields, company_of
 
 pytestmark = pytest.mark.xdist_group("acceptance-changes")
 
-CODES = [str(code) for code in range(2001, 2017)]
+CODES = [str(code) for code in range(2001, 2019)]
 
 
 class TestBusinessCentral(Afterwards):
@@ -25,7 +24,7 @@ class TestBusinessCentral(Afterwards):
 
     tells_parts = False
     tolerated = Decimal(0)
-    refusal: ClassVar[Mapping[str, str]] = {
+    refusal: ClassVar[Fields] = {
         "path": r"\$batch",
         "body": '{"error": {"code": "Application_DialogException", "message": "An extension says no."}}',
     }

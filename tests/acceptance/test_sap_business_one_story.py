@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from acceptance.afterwards import VENDORS, Afterwards, Household, Small, assert_said_in_words, connected
+from acceptance.afterwards import VENDORS, Afterwards, Household, Small, assert_said_in_words, connected, matched
 from acceptance.product import Product, connections, query
 from acceptance.simulated import Fields, Simulated, invoices_of
 from acceptance.story import REASONS, Expectations, Joined, Story, join, taxed_by_line
@@ -19,7 +19,7 @@ from simulation.systems import call, request, until
 
 pytestmark = pytest.mark.xdist_group("acceptance-sap")
 
-CODES = [str(code) for code in range(2001, 2021)]
+CODES = [str(code) for code in range(2001, 2023)]
 SERVED = "2101"
 
 EXPECTATIONS = Expectations(
@@ -65,7 +65,7 @@ class TestSapBusinessOneAfterwards(Afterwards):
 
     tells_parts = True
     tolerated = Decimal("0.02")
-    refusal: ClassVar[Mapping[str, str]] = {
+    refusal: ClassVar[Fields] = {
         "path": "/PurchaseInvoices$",
         "body": '{"error": {"code": "-1116", "message": "(200019) An extension says no."}}',
     }
@@ -166,16 +166,6 @@ def test_another_total_after_posting_is_held_for_a_person_who_links_it(small: Sm
 
 
 # ------------------------------------------------------------------ its orders
-
-
-def matched(document: Fields, order: str, *, quantity: int, net: str) -> Fields:
-    """The invoice, all of it matched to the first line of an order, at 24 %."""
-    whole = Decimal(net)
-    tax = (whole * Decimal("0.24")).quantize(Decimal("0.01"))
-    sums = {"netTotal": whole, "taxSum": tax, "grossTotal": whole + tax, "taxCode": "T24", "taxPercent": 24}
-    place = {"orderNumber": order, "orderLineNumber": "1", "matchedQuantity": quantity, "matchingType": 1}
-    head = {"netSum": whole, "taxSum1": tax, "taxSum2": 0, "grossSum": whole + tax, "orderNumbers": [order]}
-    return {**document, **head, "codingRows": [{**document["codingRows"][0], **sums, **place}]}
 
 
 def test_an_invoice_that_was_matched_is_based_on_the_receipt_and_the_order(small: Small) -> None:
