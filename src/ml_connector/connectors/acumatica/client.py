@@ -6,7 +6,6 @@ Every method raises `ConnectorError` and nothing else.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from ml_connector.connectors.acumatica.errors import (
     parse_fault,
     unexpected,
 )
+from ml_connector.connectors.acumatica.gate import Gate
 from ml_connector.connectors.acumatica.manifest import LIMITS, NAME
 from ml_connector.connectors.acumatica.session import Session, body_of
 from ml_connector.connectors.acumatica.values import Row, text, unwrap, wrap
@@ -76,50 +76,6 @@ class Started:
     """An action's answer. `location` is where its end is asked after, None where it is over (Acumatica dossier 6)."""
 
     location: str | None
-
-
-class Gate:
-    """Lets calls on one form pass together, and an action on it alone.
-
-    While an action runs, other requests on its form in the same session fail (Acumatica dossier 2.3).
-    """
-
-    def __init__(self) -> None:
-        self._changed = asyncio.Condition()
-        self._passing = 0
-        self._waiting = 0
-        self._closed = False
-
-    @asynccontextmanager
-    async def shared(self) -> AsyncGenerator[None]:
-        """Among other calls."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._closed and not self._waiting)
-            self._passing += 1
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._passing -= 1
-                self._changed.notify_all()
-
-    @asynccontextmanager
-    async def alone(self) -> AsyncGenerator[None]:
-        """Without any other call."""
-        async with self._changed:
-            self._waiting += 1
-            try:
-                await self._changed.wait_for(lambda: not self._closed and not self._passing)
-                self._closed = True
-            finally:
-                self._waiting -= 1
-                self._changed.notify_all()
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._closed = False
-                self._changed.notify_all()
 
 
 class Acumatica:
