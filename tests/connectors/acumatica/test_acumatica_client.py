@@ -237,6 +237,14 @@ async def test_a_full_licence_is_a_matter_of_waiting(wire: Wire, client: Acumati
     assert waits.value.reason is Reason.RATE_LIMITED
 
 
+async def test_a_form_that_another_process_keeps_busy_takes_the_write_later(wire: Wire, client: Acumatica) -> None:
+    wire.answer = lambda _: fault("PX.Data.PXException", "The previous operation has not been completed yet.")
+    with pytest.raises(Unavailable) as waits:
+        await client.put("Bill", {"Type": "Bill"})
+    assert (waits.value.reason, waits.value.status) == (Reason.RATE_LIMITED, 500)
+    assert len(wire.requests) == 1
+
+
 async def test_no_more_calls_at_once_than_the_licence_bears(wire: Wire, client: Acumatica) -> None:
     await asyncio.gather(*(client.rows("Vendor", select=("VendorID",)) for _ in range(10)))
     assert wire.most == 2

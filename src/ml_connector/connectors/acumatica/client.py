@@ -29,7 +29,7 @@ from ml_connector.connectors.acumatica.manifest import LIMITS, NAME
 from ml_connector.connectors.acumatica.session import Session, body_of
 from ml_connector.connectors.acumatica.values import Row, text, unwrap, wrap
 from ml_connector.connectors.base import Guard, Side
-from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused
+from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.http import HttpClient, Reply
 from ml_connector.connectors.odata import address, literal
 from ml_connector.records.reason import Reason
@@ -39,6 +39,9 @@ Keys = tuple[str, ...]
 
 _SPOKEN: Final = 522
 """Our own number for a 500 in which the application speaks, never on the wire: others mean a server out of order."""
+_WAITS: Final = 429
+_STATUS: Final = "x-status-before"
+"""Our own header for the status an answer came with, where that was another."""
 _LEAST_PAGE: Final = 2
 _MOST_SLIPS: Final = 5
 """How often a list may have moved under our hands before it is read at once."""
@@ -69,6 +72,12 @@ class InstanceHttp(HttpClient):
             return replace(reply, status=429)
         is_answer = fault.is_spoken or (method != "GET" and fault.is_told)
         return replace(reply, status=_SPOKEN) if reply.status == 500 and is_answer else reply
+
+    def unavailable(self, reply: Reply) -> Unavailable:
+        """The error for an answer that says: not now. With the status that it came with."""
+        error = super().unavailable(reply)
+        error.status = int(reply.headers.get(_STATUS, reply.status))
+        return error
 
 
 @dataclass(frozen=True, slots=True)

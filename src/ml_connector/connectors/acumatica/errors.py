@@ -27,11 +27,17 @@ SETUP_MISSING: Final = "PXSetupNotEnteredException"
 UNDEFINED_COMPANY: Final = "PXUndefinedCompanyException"
 _LOCKED: Final = "PXLockViolationException"
 """Somebody else saved the record in the same moment: a matter of trying again."""
+_BUSY: Final = re.compile(
+    r"operation has not been completed|another (?:process|user) has (?:added|updated|deleted)", re.IGNORECASE
+)
+"""Said while something else of the same session, or somebody else, is at work (dossier 2.3): trying again helps."""
 _SPOKEN_TYPES: Final = frozenset({NO_ENTITY, CANNOT_OPTIMIZE, ENTITY_ERRORS, SETUP_MISSING, UNDEFINED_COMPANY})
 
 _LOGIN_LIMIT: Final = re.compile(
     r"API Login Limit|LoginLimitExceeded|ApiLoginLimitReached|concurrent API login", re.IGNORECASE
 )
+_BUSY_FORM: Final = re.compile(r"previous operation has not been completed", re.IGNORECASE)
+"""UNCONFIRMED wording; in another one a write to a busy form is an open outcome, and looked up."""
 _CULPRIT: Final = re.compile(r"([\w/]+): View [\w: ]+ has BQL delegate", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _BLOCKED: Final = r"inactive|not active|on hold|blocked|disabled|cannot be used"
@@ -70,6 +76,12 @@ class Fault:
         return bool(_LOGIN_LIMIT.search(self.message))
 
     @property
+    def waits(self) -> bool:
+        """True where nothing was done and the same call goes through later: no seat free, or the form is busy with an
+        action of this session, which another process may have started (Acumatica dossier 2.3)."""
+        return self.is_login_limit or bool(_BUSY_FORM.search(self.message))
+
+    @property
     def is_spoken(self) -> bool:
         """True for a 500 that is a plain refusal: nothing was done, and nothing will be when it is repeated."""
         return self.kind in _SPOKEN_TYPES or _rule_for(Complaint("", self.message), by_text_only=True) is not None
@@ -77,7 +89,8 @@ class Fault:
     @property
     def is_told(self) -> bool:
         """True for a 500 in which the application says that the call failed, and not the web server before it."""
-        return self.kind.startswith("PX") and self.kind != _LOCKED
+        is_passing = self.kind == _LOCKED or bool(_BUSY.search(self.message))
+        return self.kind.startswith("PX") and not is_passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +258,7 @@ def error_of(
     """
     fault = parse_fault(status, body)
     findings = findings_of(fault, about or {})
-    if status == 429 or fault.is_login_limit:
+    if status == 429 or fault.waits:
         finding = Finding(Reason.RATE_LIMITED, NAME, _said(fault))
         return Unavailable(
             system=NAME, findings=(finding,), status=status, code=fault.kind, retry_after=_retry_after(headers)
