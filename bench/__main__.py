@@ -13,7 +13,7 @@ import structlog
 
 from bench.report import Report, write_readme
 
-NAMES: Final = ("transfer", "transfer-sap", "vendors", "unchanged", "webhooks", "idle", "start")
+NAMES: Final = ("transfer", "transfer-sap", "transfer-acumatica", "vendors", "unchanged", "webhooks", "idle", "start")
 
 
 def main() -> int:

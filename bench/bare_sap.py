@@ -41,7 +41,7 @@ class BareSapBusinessOne:
     root: str
     http: aiohttp.ClientSession
     batch_size: int = 20
-    in_hand: int = 8
+    in_hand: int = 32
 
     async def rows(self, path: str, **options: str) -> Any:
         """One page of a collection, or what a function answers."""

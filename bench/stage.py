@@ -34,17 +34,24 @@ CLIENT: Final = "22222222-3333-4444-5555-666666666666"
 BASWARE: Final = "basware"
 LEDGER: Final = "business-central"
 SAP: Final = "sap-business-one"
-_PORTS: Final = {BASWARE: 0, LEDGER: 20, SAP: 40}
+ACUMATICA: Final = "acumatica"
+_PORTS: Final = {BASWARE: 0, ACUMATICA: 10, LEDGER: 20, SAP: 40}
 TAX_CODES: Final = {"T24": "VAT24", "T14": "VAT14", "T10": "VAT10", "T0": "VAT0"}
 DIMENSIONS: Final = {
     "costCenterCode": "DEPARTMENT", "projectCode": "PROJECT", "dimCode1": "AREA", "dimCode2": "CAMPAIGN",
 }  # fmt: skip
 SAP_DIMENSIONS: Final = {"costCenterCode": "1", "projectCode": "Project", "dimCode1": "2", "dimCode2": "3"}
+ACUMATICA_DIMENSIONS: Final = {"costCenterCode": "Subaccount.1", "projectCode": "Project", "dimCode1": "Subaccount.2"}
 LISTS: Final = {
     "costCenterCode": "costCenters", "projectCode": "projects", "dimCode1": "ACC_LIST_1", "dimCode2": "ACC_LIST_2",
 }  # fmt: skip
 SAP_USER: Final = "basware"
-SECRETS: Final = {"BS": "basware-secret", "BC": "bc-secret", "B1": "sap-secret", "WT": "webhook-token-123456"}
+ACUMATICA_USER: Final = "basware"
+ACUMATICA_SITE: Final = "acme"
+SECRETS: Final = {
+    "BS": "basware-secret", "BC": "bc-secret", "B1": "sap-secret", "AC": "acumatica-client-secret",
+    "AP": "acumatica-secret", "WT": "webhook-token-123456",
+}  # fmt: skip
 
 
 def company_id(code: str) -> str:
@@ -55,6 +62,16 @@ def company_id(code: str) -> str:
 def company_db(code: str) -> str:
     """The database of a company in the simulated SAP Business One."""
     return f"SBO_{code}"
+
+
+def tenant(code: str) -> str:
+    """The tenant of a company in the simulated Acumatica."""
+    return f"Acme{code}"
+
+
+def client_id(code: str) -> str:
+    """The connected application of such a tenant."""
+    return f"8e0761d9-f4ec-2d4b-a60f-bce2708c6fdd@{tenant(code)}"
 
 
 @dataclass(slots=True)
@@ -216,7 +233,20 @@ def _sap_business_one(address: str, code: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-_ERPS: Final = {LEDGER: (_business_central, DIMENSIONS), SAP: (_sap_business_one, SAP_DIMENSIONS)}
+def _acumatica(address: str, code: str) -> dict[str, str]:
+    return {
+        "base_url": f"{address}/{ACUMATICA_SITE}", "tenant": tenant(code), "client_id": client_id(code),
+        "client_secret": "${env:AC}", "username": ACUMATICA_USER, "password": "${env:AP}",
+        # No limit, as with the others.
+        "requests_per_minute": "1000000",
+    }  # fmt: skip
+
+
+_ERPS: Final = {
+    LEDGER: (_business_central, DIMENSIONS),
+    SAP: (_sap_business_one, SAP_DIMENSIONS),
+    ACUMATICA: (_acumatica, ACUMATICA_DIMENSIONS),
+}
 
 
 async def configure(settings: Settings, connections: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
@@ -26,7 +26,11 @@ LATENCY: Final = 0.02
 """Seconds a call to the ledger takes in the slow rounds; the real one takes several times as long."""
 GOAL: Final = 0.6
 CALLS_GOAL: Final = 5.0
-_NOT_COUNTED: Final = re.compile(r"^/(v1/accountingDocuments\?|basware-sandbox/)|/token|/b1s/v2/Log(in|out)$")
+_NOT_COUNTED: Final = re.compile(
+    r"^/(v1/accountingDocuments\?|basware-sandbox/)|/token|/b1s/v2/Log(in|out)$|/auth/logout$"
+)
+_ROOT: Final = re.compile("/v2.0/|/b1s/v2/|/entity/Default/[0-9.]+/")
+_ID: Final = re.compile(r"\(.*?\)|[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +43,18 @@ class Ledger:
     open: Callable[[Sandbox, str], AbstractAsyncContextManager[BareLedger]]
     slow_page: str
     """The control page of its sandbox that makes calls take longer."""
-    slow: Mapping[str, float]
-    mapping: Mapping[str, Any]
+    slow: Mapping[str, Any]
+    mapping: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Additions to the connection's mapping."""
+    before: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What its control pages are told beforehand."""
+    note: str = ""
+    calls_goal: float | None = CALLS_GOAL
 
 
 BUSINESS_CENTRAL: Final = Ledger(
     system=LEDGER, name="Business Central", title=f"Transfer of {INVOICES} invoices", open=business_central,
-    slow_page="limits", slow={"latency": LATENCY}, mapping={},
+    slow_page="limits", slow={"latency": LATENCY},
 )  # fmt: skip
 
 
@@ -63,7 +71,7 @@ async def measure_into(ledger: Ledger) -> Report:
         until the last one is posted in {ledger.name} and Basware was told. The product: a `Process` working one
         connection, every step in the database and the trail. {ROUNDS} rounds each, in turns, after one of each to
         warm up, against systems that answer as fast as they can; then {SLOW_ROUNDS} rounds with a ledger that takes
-        {LATENCY * 1000:.0f} ms for every call.
+        {LATENCY * 1000:.0f} ms for every call. {ledger.note}
         Requests for tokens or sessions and pages of the list of waiting documents are not counted among the calls of
         an invoice, the reads that check a whole batch are.""",
     )
@@ -89,13 +97,15 @@ async def measure_into(ledger: Ledger) -> Report:
                         counted[who] = _per_invoice(await served.calls())
         finally:
             await process.close()
-    _tell(report, rates, counted)
+    _tell(report, rates, counted, calls_goal=ledger.calls_goal)
     ratio = median(slow["product"]) / median(slow["bare"])
     report.add(f"product / bare loop, ledger calls of {LATENCY * 1000:.0f} ms", f"{ratio:.2f}")
     return report
 
 
 async def _found(served: Sandbox, settings: Settings, ledger: Ledger) -> None:
+    for page, asked in ledger.before.items():
+        await served.control(ledger.system, page, asked)
     codes = [f"{who}{turn}" for turn in range(ROUNDS + 1 + SLOW_ROUNDS) for who in "PB"]
     await served.found(*codes, ledger=ledger.system, vendors=320, orders=0, invoices=INVOICES)
     ours = {code: connection(served, code, ledger=ledger.system) for code in codes if code[0] == "P"}
@@ -140,16 +150,21 @@ def _per_invoice(calls: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
 
 
 def _kind(path: str) -> str:
-    return re.sub(r"\(.*?\)|[0-9a-f]{32}", "…", re.split("/v2.0/|/b1s/v2/", path.split("?", maxsplit=1)[0])[-1])
+    return _ID.sub("…", _ROOT.split(path.split("?", maxsplit=1)[0])[-1])
 
 
-def _tell(report: Report, rates: dict[str, list[float]], counted: dict[str, dict[str, float]]) -> None:
+def _tell(
+    report: Report, rates: dict[str, list[float]], counted: dict[str, dict[str, float]], *, calls_goal: float | None
+) -> None:
     ratio = median(rates["product"]) / median(rates["bare"])
     calls, theirs = sum(counted["product"].values()), sum(counted["bare"].values())
     report.add("product, invoices a second", spread(rates["product"], 1))
     report.add("bare loop, invoices a second", spread(rates["bare"], 1))
     report.add("product / bare loop", f"{ratio:.2f}", f"at least {GOAL}", met=ratio >= GOAL)
-    report.add("calls of an invoice, product", f"{calls:.2f}", f"at most {CALLS_GOAL:.0f}", met=calls <= CALLS_GOAL)
+    if calls_goal is None:
+        report.add("calls of an invoice, product", f"{calls:.2f}")
+    else:
+        report.add("calls of an invoice, product", f"{calls:.2f}", f"at most {calls_goal:.0f}", met=calls <= calls_goal)
     report.add("calls of an invoice, bare loop", f"{theirs:.2f}")
     for kind, count in counted["product"].items():
         if count >= 0.05:
