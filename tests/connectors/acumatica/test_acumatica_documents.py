@@ -32,7 +32,7 @@ from ml_connector.connectors.acumatica.documents import (
 )
 from ml_connector.connectors.acumatica.values import Row, unwrap, wrap
 from ml_connector.connectors.errors import Refused
-from ml_connector.connectors.texts import units
+from ml_connector.connectors.texts import cut, units
 from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind
 from ml_connector.records.money import write_json
 from ml_connector.records.reason import Reason
@@ -112,7 +112,8 @@ def test_what_identifies_is_never_cut_and_texts_fit(bill: Bill) -> None:
     assert header["Hold"] is True
     assert units(header.get("Description", "")) <= DESCRIPTION_LENGTH
     assert [body["ExtendedCost"] for body in made] == [line.net for line in bill.lines]
-    assert all(0 < units(body["TransactionDescription"]) <= DESCRIPTION_LENGTH for body in made)
+    assert all(units(body["TransactionDescription"]) <= DESCRIPTION_LENGTH for body in made)
+    assert all(body["TransactionDescription"] or not cut(bill.number, 40) for body in made)
     assert all("Description" not in body for body in made)
 
 

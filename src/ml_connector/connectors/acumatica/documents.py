@@ -274,7 +274,7 @@ def _pairs(bill: Bill, row: Row) -> zip[tuple[BillLine, Row]]:
 def _is_text(bill: Bill, line: BillLine, made: Row) -> bool:
     """True for the line's own text; the ledger may have cut it shorter than we did."""
     ours, theirs = line_text(bill, line), text(made, "TransactionDescription")
-    return bool(theirs) and ours.startswith(theirs)
+    return ours.startswith(theirs) and bool(theirs) == bool(ours)
 
 
 # ------------------------------------------------------------------ what was stored
