@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -12,6 +13,7 @@ import pytest
 
 from conformance.acumatica import AcumaticaBench, bench_of, client_of
 from conformance.approving import kept_waiting
+from conformance.enduring import settle
 from conformance.reading import read_all
 from conformance.settling import register_of, settlements_of
 from conformance.stage import assert_stands_as_said, bill_of, draft_of, found_of, line_of, only, posted_of, standing
@@ -138,6 +140,58 @@ async def test_a_balanced_bill_can_still_be_discarded(bench: AcumaticaBench, led
     await bench.hook("bill", id=draft.id, Hold=False)
     await ledger.discard(bill, draft)
     assert await bench.bills() == []
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2.0], ids=["soon over", "long"])
+async def test_a_release_that_still_runs_unasked_holds_up_the_next_bill_and_spoils_nothing(
+    bench: AcumaticaBench, ledger: Ledger, seconds: float
+) -> None:
+    first, second, third = [bill_of(bench, f"R-{at}") for at in range(3)]
+    drafts = [await draft_of(ledger, bill) for bill in (first, second)]
+    await ledger.post(first, drafts[0])
+    await bench.hook("actions", polls=10_000, seconds=seconds)
+    await bench.hook("faults", kind="lost_reply", **RELEASES)
+    with pytest.raises(OutcomeUnknown):
+        await ledger.post(second, drafts[1])
+    # The form is busy in this session until that is over (dossier 2.3): whatever is refused meanwhile comes to pass.
+    await bench.hook("actions", immediate=True)
+    for bill in (third, second, first):
+        assert (await settle(ledger, bill)).status is BillStatus.POSTED
+        await assert_stands_as_said(bench, bill)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["The previous operation has not been completed yet.", "Another process has updated the 'APRegister' record."],
+)
+async def test_a_release_that_is_turned_away_for_now_is_no_refusal(
+    bench: AcumaticaBench, ledger: Ledger, words: str
+) -> None:
+    bill = bill_of(bench, "R-1")
+    draft = await draft_of(ledger, bill)
+    said = {"message": "An error has occurred.", "exceptionMessage": words, "exceptionType": "PX.Data.PXException"}
+    answer = {"status": 500, "body": json.dumps(said), "content_type": "application/json"}
+    await bench.hook("faults", kind="status", **answer, **RELEASES)
+    with pytest.raises((OutcomeUnknown, Unavailable)):
+        await ledger.post(bill, draft)
+    assert (await settle(ledger, bill)).status is BillStatus.POSTED
+    await assert_stands_as_said(bench, bill)
+
+
+async def test_a_release_that_is_refused_at_once_is_told_in_the_ledgers_words(
+    bench: AcumaticaBench, ledger: Ledger
+) -> None:
+    bill = bill_of(bench, "R-1")
+    draft = await draft_of(ledger, bill)
+    said = {"message": "An error has occurred.", "exceptionType": "PX.Data.PXException",
+            "exceptionMessage": "The month is under audit."}  # fmt: skip
+    answer = {"status": 500, "body": json.dumps(said), "content_type": "application/json"}
+    await bench.hook("faults", kind="status", **answer, **RELEASES)
+    with pytest.raises(Refused) as refused:
+        await ledger.post(bill, draft)
+    assert refused.value.reason is Reason.NOT_RELEASED
+    assert "under audit" in refused.value.findings[0].vendor_text
+    assert [each.status for each in await found_of(ledger, bill)] == [BillStatus.DRAFT]
 
 
 async def test_many_bills_are_released_one_at_a_time_in_one_session(bench: AcumaticaBench, ledger: Ledger) -> None:
