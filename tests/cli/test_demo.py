@@ -1,4 +1,4 @@
-"""`ml-connector demo`: one command, both companies joined, and nobody else's home touched."""
+"""`ml-connector demo`: one command, a company of each ERP joined, and nobody else's home touched."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = Path(sys.executable).with_name("ml-connector")
-SYSTEMS = {"Basware": 0, "Business Central": 20, "SAP Business One": 40}
-CONNECTIONS = {"acme-bc": "business-central", "acme-b1": "sap-business-one"}
+SYSTEMS = {"Basware": 0, "Acumatica": 10, "Business Central": 20, "SAP Business One": 40}
+CONNECTIONS = {"acme-bc": "business-central", "acme-b1": "sap-business-one", "acme-acumatica": "acumatica"}
 FLOWS = {
     "tax-codes", "accounts", "dimensions", "payment-terms", "vendors", "purchase-orders", "invoices", "payments",
 }  # fmt: skip
@@ -49,7 +49,7 @@ def ask(home: Path, *words: str) -> Any:
     return json.loads(run(*words, "--json", ML_CONNECTOR_HOME=str(home)).stdout)
 
 
-def test_both_companies_are_joined_worked_and_told_of(tmp_path: Path) -> None:
+def test_every_company_is_joined_worked_and_told_of(tmp_path: Path) -> None:
     home = tmp_path / "demo"
     done = demo(home, ML_CONNECTOR_DATABASE_URL="postgresql://nobody@127.0.0.1:9/somebody-elses")
     assert done.returncode == 0, done.stdout + done.stderr

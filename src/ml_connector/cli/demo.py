@@ -19,16 +19,20 @@ from ml_connector.cli.working import run_flows
 if TYPE_CHECKING:
     from ml_connector.engine.process import Process
 
-CONNECTIONS: Final = ("acme-bc", "acme-b1")
+CONNECTIONS: Final = ("acme-bc", "acme-b1", "acme-acumatica")
 """By their names in the file below; worked one after the other, so that what is told of one stays together."""
+_ACUMATICA: Final = "Acumatica"
 _SYSTEMS: Final = {
     "Basware": ("DEMO_BASWARE_URL", 0),
+    _ACUMATICA: ("DEMO_ACUMATICA_URL", 10),
     "Business Central": ("DEMO_BC_URL", 20),
     "SAP Business One": ("DEMO_B1_URL", 40),
 }
 """The simulated systems: the variable of the file that holds the address, and the port counted from the first."""
 _IMPORT_DELAY: Final = "0.2"
 """Seconds an import takes in the simulated Basware: nobody who looks at a demo wants to wait."""
+_RELEASED_AT_ONCE: Final = {"immediate": True}
+"""How the simulated Acumatica answers releases, for the same reason."""
 _FILE: Final = "demo.yaml"
 _LEFT_OUT: Final = ("database_url", "key", "key_file")
 
@@ -82,6 +86,29 @@ connections:
       tax_codes: *tax_codes
       # Its tax is rounded line by line.
       tolerance: {EUR: "0.02", GBP: "0.02", NOK: "0.02", SEK: "0.02", USD: "0.02"}
+
+  acme-acumatica:
+    company: "3000"
+    basware: *basware
+    erp:
+      system: acumatica
+      base_url: ${env:DEMO_ACUMATICA_URL}/acme
+      tenant: Acme3000
+      client_id: 8e0761d9-f4ec-2d4b-a60f-bce2708c6fdd@Acme3000
+      client_secret: ${env:DEMO_ACUMATICA_CLIENT_SECRET}
+      username: basware
+      password: ${env:DEMO_ACUMATICA_SECRET}
+      terms_endpoint: MLConnector/1.0
+      # A licence without limits: nobody who looks at a demo wants to wait.
+      requests_per_minute: 100000
+    flows: *flows
+    mapping:
+      dimensions:
+        - {basware: costCenterCode, list: costCenters, erp: Subaccount.1}
+        - {basware: projectCode, list: projects, erp: Project}
+        - {basware: dimCode1, list: ACC_LIST_1, erp: Subaccount.2}
+      tax_codes: *tax_codes
+      tolerance: {EUR: "0.02"}
 """
 
 
@@ -162,7 +189,7 @@ async def _connect(process: Process, output: Output, home: Path, *, base: int) -
         await forget_connection(process, name)
     configuration = read_configuration(file, environment={**os.environ, **_values(base)})
     await apply_configuration(process, configuration, actor=actor(), dry_run=False)
-    output.text(f"Connected {' and '.join(CONNECTIONS)} as {file} says.")
+    output.text(f"Connected {', '.join(CONNECTIONS)} as {file} says.")
 
 
 def _values(base: int) -> Mapping[str, str]:
@@ -172,6 +199,8 @@ def _values(base: int) -> Mapping[str, str]:
         "DEMO_WEBHOOK_TOKEN": secrets.token_hex(16),
         "DEMO_BC_SECRET": "bc-secret",
         "DEMO_B1_SECRET": "sap-secret",
+        "DEMO_ACUMATICA_CLIENT_SECRET": "acumatica-client-secret",
+        "DEMO_ACUMATICA_SECRET": "acumatica-secret",
     }
 
 
@@ -252,6 +281,7 @@ async def _sandbox(port_base: int) -> AsyncGenerator[None]:
                     f"The simulated systems did not start from port {port_base} on: {said or 'no reason given'}. "
                     "Choose other ports with --port-base."
                 )
+        await _hasten(port_base + _SYSTEMS[_ACUMATICA][1])
         drains = [asyncio.create_task(_drain(stream)) for stream in (child.stdout, child.stderr)]
         yield
         for each in drains:
@@ -260,6 +290,14 @@ async def _sandbox(port_base: int) -> AsyncGenerator[None]:
         if child.returncode is None:
             child.terminate()
             await child.wait()
+
+
+async def _hasten(port: int) -> None:
+    import aiohttp
+
+    url = f"http://127.0.0.1:{port}/_sandbox/actions"
+    async with aiohttp.ClientSession() as http, http.post(url, json=_RELEASED_AT_ONCE) as reply:
+        reply.raise_for_status()
 
 
 async def _drain(stream: asyncio.StreamReader) -> None:
