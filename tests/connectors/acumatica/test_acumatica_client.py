@@ -177,13 +177,14 @@ async def test_a_missing_record_is_a_500_and_is_not_asked_for_again(wire: Wire, 
         await client.get("Bill", "Bill", "000045")
 
 
-async def test_a_record_whose_key_has_a_slash_is_read_by_its_id(wire: Wire, client: Acumatica) -> None:
-    row = {**wrapped(SubaccountCD="A/B", Description="Both"), "id": "b6410d82"}
+@pytest.mark.parametrize("key", ["A/B", "A|B", "A:B", "50%", "R&D", "A+B"])
+async def test_a_record_whose_key_fits_in_no_address_is_read_by_its_id(wire: Wire, client: Acumatica, key: str) -> None:
+    row = {**wrapped(SubaccountCD=key, Description="Both"), "id": "b6410d82"}
     wire.answer = lambda request: web.json_response(row if request.path.endswith("/b6410d82") else [row])
-    found = await client.get("Subaccount", "A/B", select=("Description",))
+    found = await client.get("Subaccount", key, select=("Description",))
     assert found is not None
     assert found["Description"] == "Both"
-    assert "(SubaccountCD eq 'A/B')" in unquote(wire.paths()[0])
+    assert parse_qs(wire.paths()[0].partition("?")[2])["$filter"] == [f"(SubaccountCD eq '{key}')"]
     assert wire.paths()[1].startswith(f"{BASE}/Subaccount/b6410d82?")
 
 

@@ -94,6 +94,21 @@ async def test_a_refused_refresh_leads_to_the_password_once(wire: Wire, client: 
     assert kinds(wire) == ["password", "refresh_token", "password"]
 
 
+async def test_a_refresh_whose_answer_was_lost_leads_to_the_password(wire: Wire, client: Acumatica) -> None:
+    await client.rows("Currency", select=("CurrencyID",))
+    wire.tokens.clear()
+
+    def lost(form: dict[str, str]) -> web.Response | None:
+        if form["grant_type"] == "refresh_token" and wire.refresh == "refresh-1":
+            wire.refresh = "told to nobody"
+            raise ConnectionResetError
+        return None
+
+    wire.sign_in = lost
+    assert await client.rows("Currency", select=("CurrencyID",)) == []
+    assert kinds(wire) == ["password", "refresh_token", "refresh_token", "password"]
+
+
 async def test_two_processes_never_use_the_same_refresh_token(wire: Wire) -> None:
     drawer = Drawer()
     clients = [Acumatica(wire.side(keepsake=drawer)) for _ in range(4)]

@@ -42,6 +42,8 @@ _SPOKEN: Final = 522
 _WAITS: Final = 429
 _STATUS: Final = "x-status-before"
 """Our own header for the status an answer came with, where that was another."""
+_UNFIT: Final = frozenset("/|\\:*?<>%&+#")
+"""What no key in an address may have: the server's own separators, and what IIS refuses in any spelling."""
 _LEAST_PAGE: Final = 2
 _MOST_SLIPS: Final = 5
 """How often a list may have moved under our hands before it is read at once."""
@@ -68,8 +70,8 @@ class InstanceHttp(HttpClient):
         if reply.ok or reply.status == 429:
             return reply
         fault = parse_fault(reply.status, body_of(reply))
-        if fault.is_login_limit:
-            return replace(reply, status=429)
+        if fault.waits:
+            return replace(reply, status=_WAITS, headers={**reply.headers, _STATUS: str(reply.status)})
         is_answer = fault.is_spoken or (method != "GET" and fault.is_told)
         return replace(reply, status=_SPOKEN) if reply.status == 500 and is_answer else reply
 
@@ -115,10 +117,10 @@ class Acumatica:
     ) -> Row | None:  # fmt: skip
         """One record by its keys in the order of `contract.KEYS`, or by its id (a GUID) alone.
 
-        None where it is gone and `missing_ok`. One whose key has a slash in it is read by its id, which is looked up
-        first: such a key cannot stand in an address (Acumatica dossier 1).
+        None where it is gone and `missing_ok`. One whose key cannot stand in an address is read by its id, which is
+        looked up first (Acumatica dossier 1).
         """
-        if any("/" in key for key in keys):
+        if any(_UNFIT & set(key) for key in keys):
             found = await self.rows(entity, where=any_key(entity, [keys]), select=KEYS[entity], size=_LEAST_PAGE)
             if not found and missing_ok:
                 return None

@@ -27,17 +27,16 @@ SETUP_MISSING: Final = "PXSetupNotEnteredException"
 UNDEFINED_COMPANY: Final = "PXUndefinedCompanyException"
 _LOCKED: Final = "PXLockViolationException"
 """Somebody else saved the record in the same moment: a matter of trying again."""
-_BUSY: Final = re.compile(
-    r"operation has not been completed|another (?:process|user) has (?:added|updated|deleted)", re.IGNORECASE
-)
-"""Said while something else of the same session, or somebody else, is at work (dossier 2.3): trying again helps."""
+_RACED: Final = re.compile(r"another (?:process|user) has (?:added|updated|deleted)", re.IGNORECASE)
+"""Said where somebody else saved the record meanwhile: trying again helps."""
 _SPOKEN_TYPES: Final = frozenset({NO_ENTITY, CANNOT_OPTIMIZE, ENTITY_ERRORS, SETUP_MISSING, UNDEFINED_COMPANY})
 
 _LOGIN_LIMIT: Final = re.compile(
     r"API Login Limit|LoginLimitExceeded|ApiLoginLimitReached|concurrent API login", re.IGNORECASE
 )
-_BUSY_FORM: Final = re.compile(r"previous operation has not been completed", re.IGNORECASE)
-"""UNCONFIRMED wording; in another one a write to a busy form is an open outcome, and looked up."""
+_BUSY: Final = re.compile(r"operation has not been completed", re.IGNORECASE)
+"""Said while an action runs on the form in the same session (dossier 2.3): nothing was done. UNCONFIRMED wording; said
+in another one a write to a busy form is an open outcome, and looked up."""
 _CULPRIT: Final = re.compile(r"([\w/]+): View [\w: ]+ has BQL delegate", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"'([^']*)'")
 _BLOCKED: Final = r"inactive|not active|on hold|blocked|disabled|cannot be used"
@@ -79,7 +78,7 @@ class Fault:
     def waits(self) -> bool:
         """True where nothing was done and the same call goes through later: no seat free, or the form is busy with an
         action of this session, which another process may have started (Acumatica dossier 2.3)."""
-        return self.is_login_limit or bool(_BUSY_FORM.search(self.message))
+        return self.is_login_limit or bool(_BUSY.search(self.message))
 
     @property
     def is_spoken(self) -> bool:
@@ -89,7 +88,7 @@ class Fault:
     @property
     def is_told(self) -> bool:
         """True for a 500 in which the application says that the call failed, and not the web server before it."""
-        is_passing = self.kind == _LOCKED or bool(_BUSY.search(self.message))
+        is_passing = self.kind == _LOCKED or self.waits or bool(_RACED.search(self.message))
         return self.kind.startswith("PX") and not is_passing
 
 
