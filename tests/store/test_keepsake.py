@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from ml_connector.store.database import Database
+from ml_connector.store.database import Database, open_database
 from ml_connector.store.keepsake import VaultKeepsake
 from ml_connector.store.keys import create_key
 from ml_connector.store.rotation import rotate
@@ -103,3 +104,34 @@ async def test_a_new_master_key_covers_it_too(database: Database, vault: Vault, 
     vault.keys.reload()
     async with keepsake(database, vault).open("token") as kept:
         assert kept.value == "lasting"
+
+
+async def test_many_who_sign_in_at_once_do_not_wait_for_each_others_sessions(postgres: str, vault: Vault) -> None:
+    narrow = await open_database(Settings(database_url=SecretStr(postgres)), pool_size=1)
+    everybody = asyncio.Barrier(6)
+
+    async def sign_in(number: int) -> None:
+        async with keepsake(narrow, vault, connection=f"c{number}").open("token") as kept:
+            await everybody.wait()
+            await kept.replace(f"token {number}")
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(sign_in(number) for number in range(6)))
+    for number in range(6):
+        async with keepsake(narrow, vault, connection=f"c{number}").open("token") as kept:
+            assert kept.value == f"token {number}"
+            await kept.replace(None)
+    await narrow.close()
+
+
+async def test_a_process_that_has_stopped_is_not_waited_for_for_ever(
+    database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ml_connector.store.keepsake._PATIENCE", "SET lock_timeout = '50ms'")
+    async with keepsake(database, vault).open("token") as stopped:
+        await stopped.replace("old")
+        async with keepsake(database, vault).open("token") as kept:
+            assert kept.value == "old"
+            await kept.replace("new")
+    async with keepsake(database, vault).open("token") as kept:
+        assert kept.value == "new"

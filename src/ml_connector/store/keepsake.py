@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from typing import Final
 
-from sqlalchemy import text
+import psycopg
 
 from ml_connector.store.database import Database
 from ml_connector.store.vault import Vault
+
+_PATIENCE: Final = "SET lock_timeout = '150s'"
+"""Longer than a sign-in takes at most."""
 
 
 class VaultKeepsake:
@@ -28,15 +32,16 @@ class VaultKeepsake:
     @asynccontextmanager
     async def open(self, name: str) -> AsyncGenerator[KeptSecret]:
         """Waits until nobody else has it. The lock goes with the session of a process that dies."""
-        place = {"place": f"kept {self._connection} {self._side} {name}"}
-        # Not in a transaction: the server ends those that stay idle, and a sign-in takes as long as it takes.
-        async with self._database.statement() as session:
-            await session.execute(text("SELECT pg_advisory_lock(hashtextextended(:place, 0))"), place)
-            try:
-                value = await self._vault.get(self._database, self._connection, self._side, name)
-                yield KeptSecret(self, name, value)
-            finally:
-                await session.execute(text("SELECT pg_advisory_unlock(hashtextextended(:place, 0))"), place)
+        place = f"kept {self._connection} {self._side} {name}"
+        # A session of its own: many sign in at once when the other side is slow, and would take the whole pool. Not
+        # in a transaction: the server ends those that stay idle, and a sign-in takes as long as it takes.
+        async with await psycopg.AsyncConnection.connect(self._database.dsn, autocommit=True) as session:
+            await session.execute(_PATIENCE)
+            # Whoever has it that long has stopped and may never go on; two who use it at once sign in anew.
+            with suppress(psycopg.errors.LockNotAvailable):
+                await session.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (place,))
+            value = await self._vault.get(self._database, self._connection, self._side, name)
+            yield KeptSecret(self, name, value)
 
     async def store(self, name: str, value: str | None) -> None:
         """Keeps or forgets; committed when it returns."""
