@@ -253,7 +253,7 @@ class Afterwards:
     def test_reconcile_agrees_until_somebody_cancels_a_bill(self, small: Small) -> None:
         documents = small.approve(3)
         assert small.run("invoices").code == 0
-        months = sorted({each["postingDate"][:7] for each in small.bills()})
+        months = sorted({each["month"] for each in small.bills()})
         found = [small.product.well("reconcile", small.name, "--period", month, "--json").json for month in months]
         counted = [balance for each in found for balance in each["currencies"]]
         assert sum(each["approved"]["count"] for each in counted) == len(documents)
@@ -265,7 +265,7 @@ class Afterwards:
 
         bill = small.bills()[0]
         small.systems.in_ledger("cancel", small.code, number=bill["number"])
-        said = small.product.run("reconcile", small.name, "--period", bill["postingDate"][:7], "--json")
+        said = small.product.run("reconcile", small.name, "--period", bill["month"], "--json")
         assert said.code == 1
         assert [each["invoice_number"] for each in said.json["differences"]] == [bill["vendorInvoiceNumber"]]
 

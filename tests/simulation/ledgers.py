@@ -47,6 +47,8 @@ class Ledger:
     """The property of a vendor with its name."""
     locked_out: Mapping[str, str]
     """What a person sets on a vendor so that nothing may be bought there any more."""
+    month: Callable[[Fields], str] = lambda bill: bill["postingDate"][:7]
+    """In which a bill is posted: 2026-10."""
 
     def called(self, name: str) -> Mapping[str, str]:
         """What a person sets on a vendor to name it."""
@@ -54,7 +56,12 @@ class Ledger:
 
     def bill(self, told: Fields) -> Fields:
         """A bill as the control pages tell it, in the words that all ledgers share."""
-        bill = {**told, "vendor": told[self.names["vendor"]], "standing": self.standings[told["status"]]}
+        bill = {
+            **told,
+            "vendor": told[self.names["vendor"]],
+            "standing": self.standings[told["status"]],
+            "month": self.month(told),
+        }
         if "rows" in told:
             known = {erp: name for name, erp in self.dimensions.items()}
             bill["rows"] = [
@@ -188,5 +195,7 @@ ACUMATICA = Ledger(
     sessions=r"/(?:token|logout)$",
     vendor_name="VendorName",
     locked_out={"Status": "Inactive"},
+    # A bill has the supplier's date and a financial period beside it.
+    month=lambda bill: f"{bill['period'][2:]}-{bill['period'][:2]}",
 )  # fmt: skip
 LEDGERS = (BUSINESS_CENTRAL, SAP_BUSINESS_ONE, ACUMATICA)
