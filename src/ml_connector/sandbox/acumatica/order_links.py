@@ -46,7 +46,7 @@ def _of_order(books: Books, head: Row, body: Body, *, path: str, faults: Faults)
     asked = body.get("POLine")
     lines = [line for line in order["Details"] if asked in (None, line["LineNbr"])]
     if asked is None:
-        lines = [line for line in lines if unbilled(line) > 0 and not line.get("Cancelled")]
+        lines = [line for line in lines if not is_billed(line) and not line.get("Cancelled")]
     if not lines:
         faults[f"{path}/POLine"] = "'PO Line Nbr.' cannot be found in the system."
         return [{}]
@@ -119,17 +119,27 @@ def unbilled(line: Row) -> Decimal:
     return line["OrderQty"] - line.get("_billed", ZERO)
 
 
+def is_billed(line: Row) -> bool:
+    """True for an order line that was billed in full: by its sum where it has no quantity."""
+    if line["OrderQty"]:
+        return unbilled(line) <= 0
+    return line.get("_billed_sum", ZERO) >= line["ExtendedCost"]
+
+
 def count_billed(books: Books, bill: Row, *, sign: int = 1) -> None:
     """Counts the lines of a released bill against their orders and receipts; `sign` -1 gives them back."""
     orders: dict[tuple[str, str], dict[int, Decimal]] = {}
+    sums: dict[tuple[str, str], dict[int, Decimal]] = {}
     receipts: dict[tuple[str, str], dict[int, Decimal]] = {}
     for line in bill["Details"]:
         if line.get("POOrderNbr") and line.get("POLine") is not None:
-            _count(orders, (line["POOrderType"], line["POOrderNbr"]), line["POLine"], line["Qty"] * sign)
+            key = (line["POOrderType"], line["POOrderNbr"])
+            _count(orders, key, line["POLine"], line["Qty"] * sign)
+            _count(sums, key, line["POLine"], line["ExtendedCost"] * sign)
         if line.get("POReceiptNbr") and line.get("POReceiptLine") is not None:
             _count(receipts, (line["POReceiptType"], line["POReceiptNbr"]), line["POReceiptLine"], line["Qty"] * sign)
     for (kind, number), counted in orders.items():
-        _put_counted(books, "PurchaseOrder", (kind, number), counted)
+        _put_counted(books, "PurchaseOrder", (kind, number), counted, sums[kind, number])
     for (kind, number), counted in receipts.items():
         _put_counted(books, "PurchaseReceipt", (kind, number), counted)
 
@@ -139,13 +149,20 @@ def _count(into: dict[tuple[str, str], dict[int, Decimal]], key: tuple[str, str]
     counted[line] = counted.get(line, ZERO) + quantity
 
 
-def _put_counted(books: Books, entity: str, key: tuple[str, str], counted: dict[int, Decimal]) -> None:
+def _put_counted(
+    books: Books, entity: str, key: tuple[str, str], counted: dict[int, Decimal], sums: dict[int, Decimal] | None = None
+) -> None:
     table = books.table(entity)
     row = table.get(*key)
     if row is None:
         return
     lines = [
-        {**line, "_billed": line.get("_billed", ZERO) + counted.get(line["LineNbr"], ZERO)} for line in row["Details"]
+        {
+            **line,
+            "_billed": line.get("_billed", ZERO) + counted.get(line["LineNbr"], ZERO),
+            "_billed_sum": line.get("_billed_sum", ZERO) + (sums or {}).get(line["LineNbr"], ZERO),
+        }
+        for line in row["Details"]
     ]
     if entity == "PurchaseReceipt":
         left = sum((line["ReceiptQty"] - line["_billed"] for line in lines), ZERO)
@@ -165,9 +182,11 @@ def settled_order(order: Row) -> Row:
     living = [line for line in lines if not line.get("Cancelled")]
     status = "Open"
     if living and all(line["Completed"] for line in living):
-        status = "Closed" if all(unbilled(line) <= 0 for line in living) else "Completed"
+        status = "Closed" if all(is_billed(line) for line in living) else "Completed"
     return {**order, "Details": lines, "Status": status}
 
 
 def _is_complete(line: Row) -> bool:
+    if not line["OrderQty"]:
+        return is_billed(line)
     return max(line.get("QtyOnReceipts") or ZERO, line.get("_billed", ZERO)) >= line["OrderQty"]
