@@ -308,7 +308,7 @@ def _subject(reason: Reason, complaint: Complaint, about: Mapping[Reason, str]) 
         return f"{complaint.field}: {words}" if complaint.field else words
     if reason is Reason.DIMENSION_MISSING:
         return complaint.field
-    if complaint.value:
+    if complaint.value and reason is not Reason.RATE_MISSING:  # of a rate the day is told too
         return complaint.value
     if reason in about:
         return about[reason]
