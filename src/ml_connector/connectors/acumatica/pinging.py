@@ -28,7 +28,9 @@ _READS: Final = {
     "Account": "accounts",
     "TaxCategory": "tax categories",
     "Tax": "taxes",
+    "Currency": "currencies",
     "PurchaseOrder": "purchase orders",
+    "PurchaseReceipt": "purchase receipts",
     "FinancialPeriod": "financial periods",
 }
 _READS_OF_DIMENSIONS: Final = {
