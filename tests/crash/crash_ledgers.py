@@ -51,6 +51,8 @@ class Way:
     makes a draft."""
     answers: Mapping[str, Call]
     """Where one connection of many is stopped: {code}, {company} and {document} stand for its own."""
+    expiring: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
+    """What the control pages are told so that everybody has to sign in again; nothing where no state is lost."""
     patience: Mapping[str, float] = field(default_factory=dict[str, float])
     """How the ledger's own actions are waited for; nothing where it has none."""
 
@@ -181,6 +183,7 @@ SAP_BUSINESS_ONE_WAY = Way(
         "create and post": Call("POST", "/PurchaseInvoices$", r'"NumAtCard": ?"L{code}-'),
         "response": Call("POST", "{document}/transferResponses$", ledger=False),
     },
+    expiring={"expire-sessions": {}},
 )
 ACUMATICA_WAY = Way(
     ledger=ACUMATICA,
@@ -219,6 +222,7 @@ ACUMATICA_WAY = Way(
         "create": Call("PUT", r"/Bill\?", r'"VendorRef": ?\{"value": ?"L{code}-'),
         "response": Call("POST", "{document}/transferResponses$", ledger=False),
     },
+    expiring={"expire-tokens": {"refresh": True}},
     patience={"first": 0.02, "longest": 0.1, "at_most": 30.0, "busy": 5.0},
 )  # fmt: skip
 WAYS = (BUSINESS_CENTRAL_WAY, SAP_BUSINESS_ONE_WAY, ACUMATICA_WAY)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
-from crash_ledgers import IMPORT_VENDORS, PAYMENT_RESPONSE, SAP_BUSINESS_ONE_WAY, each
+from crash_ledgers import IMPORT_VENDORS, PAYMENT_RESPONSE, WAYS, each
 from crash_world import World, check_imported, check_paid, pay_all
 
-from simulation.systems import call, until
+from simulation.systems import until
 
 pytestmark = pytest.mark.xdist_group("crash")
 
@@ -78,14 +79,15 @@ def test_trouble_with_an_import(world: World, trouble: str) -> None:
     check_imported(world)
 
 
-@pytest.mark.parametrize("way", [SAP_BUSINESS_ONE_WAY], indirect=True, ids=str)
+@pytest.mark.parametrize("way", [way for way in WAYS if way.expiring], indirect=True, ids=str)
 def test_sessions_that_are_lost_again_and_again(world: World) -> None:
     offered = world.offer(world.companies[0], 12, *BAD)
     world.ask_for_runs("invoices")
     child = world.settle()
     for share in range(1, 7):
         until(lambda share=share: len(world.bills()) >= 2 * share - 1 or not child.runs, "some are posted")
-        call("POST", f"{world.ledger}/_sandbox/expire-sessions", {})
+        world.sandbox.tell(world.way.ledger, world.way.expiring)
     assert child.ended() == 0, child.told()
-    assert sum(made["path"].endswith("/Login") for made in world.sandbox.calls(world.ledger)) > 2
+    signed_in = [made for made in world.sandbox.calls(world.ledger) if re.search(world.way.sign_in.path, made["path"])]
+    assert len(signed_in) > 2
     world.check(offered[:12], offered[12:])
