@@ -331,6 +331,22 @@ async def test_nothing_else_is_asked_of_a_form_while_an_action_runs_on_it(wire: 
 # ------------------------------------------------------------------ endpoints of the customer's own
 
 
+async def test_a_list_of_endpoints_that_is_closed_to_strangers_is_read_signed_in(wire: Wire) -> None:
+    def answer(request: web.Request) -> web.Response | None:
+        if request.path != "/acme/entity":
+            return None
+        if "Authorization" not in request.headers:
+            return web.Response(status=401)
+        return web.json_response([{"name": "Default", "version": "24.200.001"}])
+
+    wire.answer = answer
+    client = Acumatica(wire.side())
+    steps = [step async for step in ConnectionTest(client, branch="").steps()]
+    await client.close()
+    assert all(step.ok for step in steps)
+    assert len(steps) == 9
+
+
 @pytest.mark.parametrize(("lacking", "ok"), [("", True), ("Bill/VendorRef", False)])
 async def test_an_endpoint_of_another_name_must_have_what_default_has(wire: Wire, lacking: str, ok: bool) -> None:
     def answer(request: web.Request) -> web.Response | None:

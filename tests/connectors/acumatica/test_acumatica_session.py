@@ -266,6 +266,22 @@ async def test_a_client_of_another_tenant_never_signs_in(wire: Wire, client_id: 
     await client.close()
 
 
+@pytest.mark.parametrize("lifetime", [None, "soon", 0, -5])
+async def test_a_token_without_a_lifetime_has_the_usual_one(wire: Wire, client: Acumatica, lifetime: object) -> None:
+    wire.tokens.add("given")
+    wire.sign_in = lambda _: web.json_response({"access_token": "given", "expires_in": lifetime})
+    for _ in range(2):
+        await client.rows("Currency", select=("CurrencyID",))
+    assert len(wire.grants) == 1
+
+
+async def test_an_answer_without_a_token_is_none(wire: Wire, client: Acumatica) -> None:
+    wire.sign_in = lambda _: web.json_response({"token_type": "Bearer"})
+    with pytest.raises(Refused) as refused:
+        await client.rows("Currency", select=("CurrencyID",))
+    assert refused.value.reason is Reason.UNEXPECTED
+
+
 async def test_closing_frees_the_seat_with_an_explicit_length(wire: Wire) -> None:
     client = Acumatica(wire.side())
     await client.rows("Currency", select=("CurrencyID",))

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from ml_connector.connectors.acumatica.address import Address, text_of
 from ml_connector.connectors.acumatica.errors import parse_fault
 from ml_connector.connectors.acumatica.manifest import NAME
+from ml_connector.connectors.acumatica.values import amount
 from ml_connector.connectors.base import Kept, Limits, Side
 from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
 from ml_connector.connectors.http import HttpClient, Reply, recording
@@ -31,6 +32,7 @@ REFUSAL_AGE: Final = 1_800.0
 CONSENT: Final = "consent needed"
 _LIMITS: Final = Limits(parallel_calls=1, calls=10, per_seconds=1.0, page_size=1, write_timeout=60.0)
 _MARGIN: Final = 60.0
+_USUAL_LIFETIME: Final = 3_600
 
 _refused: dict[str, tuple[float, Refused]] = {}
 """Refused passwords of this process, by digest of the credentials, with the time of the refusal."""
@@ -283,7 +285,8 @@ def advice_for(error: ConnectorError) -> str:
 
 def _granted(reply: Reply) -> dict[str, Any]:
     body = body_of(reply)
+    lifetime = amount(body, "expires_in") if isinstance(body, dict) else None
     if not isinstance(body, dict) or not body.get("access_token"):
         finding = Finding(Reason.UNEXPECTED, NAME, "the identity server's answer holds no token")
         raise Refused(system=NAME, findings=(finding,), status=reply.status)
-    return {"expires_in": 3_600, **body}
+    return {**body, "expires_in": lifetime if lifetime is not None and lifetime > 0 else _USUAL_LIFETIME}
