@@ -199,6 +199,24 @@ async def test_a_duplicate_is_told_as_one_in_either_guise(world: World, status: 
     assert len(await world.standing("D-1")) == 1
 
 
+async def test_nobody_is_turned_down_for_what_was_mended_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (coded(account="6990", dimensions={"Subaccount.1": "D450", "Project": "P-099"}),)
+    day = world.company.posting_from - timedelta(days=20)
+    bill = world.bill("M-1", vendor="V000008", lines=lines, posting_date=day)
+    assert len(await reasons(world, bill)) == 5
+    await world.hook("vendors", company="3000", number="V000008", Status="Active")
+    await world.hook("accounts", company="3000", number="6990", Active=True)
+    await world.hook("dimension-values", company="3000", dimension="Project", code="P-099", active=True)
+    await world.hook("period", company="3000", **{"from": day.isoformat()})
+    for area in ("000", "A01"):
+        await world.hook("dimension-values", company="3000", dimension="Subaccount", code=f"D450-{area}", active=True)
+    assert len(await reasons(world, bill)) == 5, "just read: not read again each time"
+    monkeypatch.setattr("ml_connector.connectors.remembered.SECOND_LOOK", 0.0)
+    assert await reasons(world, bill) == []
+
+
 async def test_a_missing_rate_is_told_by_the_refusal(world: World) -> None:
     await world.hook("rates", company="3000", currency="USD", delete=True)
     with pytest.raises(Refused) as refused:

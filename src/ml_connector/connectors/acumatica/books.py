@@ -20,7 +20,7 @@ from ml_connector.connectors.acumatica.subaccounts import SEPARATOR, blank_of, s
 from ml_connector.connectors.acumatica.values import Row, day, is_set, parts, text
 from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.odata import any_of, chunks_of_filter
-from ml_connector.connectors.remembered import Many, Remembered
+from ml_connector.connectors.remembered import Many, Remembered, forget_older
 from ml_connector.connectors.texts import code
 
 VENDOR_AGE: Final = 60.0
@@ -117,6 +117,13 @@ class Books:
         self.years = Remembered(self._load_years, age=SNAPSHOT_AGE)
         self._periods = Many(self._load_periods, age=PERIOD_AGE)
         """By financial year."""
+
+    def forget_older(self) -> bool:
+        """Before somebody is turned down: True where something has to be read again, as it may have been mended."""
+        return forget_older((
+            self.vendors, self.accounts, self.subaccounts, self.projects, self.tasks, self.tax_categories,
+            self.currencies, self.years, self._periods,
+        ))  # fmt: skip
 
     async def _load_vendors(self, wanted: frozenset[str]) -> Mapping[str, VendorFacts]:
         select = ("VendorID", "Status", "CurrencyID", "EnableCurrencyOverride", "APSubaccount")

@@ -69,7 +69,11 @@ class Desk:
         if not bills:
             return {}
         known = await self._gather(self._books, bills)
-        return {bill.key: findings_of(bill, known) for bill in bills}
+        told = {bill.key: findings_of(bill, known) for bill in bills}
+        if any(told.values()) and self._books.forget_older():
+            known = await self._gather(self._books, bills)
+            told = {bill.key: findings_of(bill, known) for bill in bills}
+        return told
 
     async def _gather(self, books: Books, bills: Sequence[Bill]) -> Knowledge:
         papers = await read_papers(self._client, bills) if wanted_orders(bills) else Papers()
