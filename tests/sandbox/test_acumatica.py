@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from acumatica_wire import CODE, Wire, cookies_of, plain, wrapped
+from acumatica_calls import CODE, Wire, cookies_of, plain, wrapped
 
 from ml_connector.sandbox.acumatica.identity import CLIENT, PASSWORD, USERNAME, client_id
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from acumatica_wire import Wire, plain, wrapped
+from acumatica_calls import Wire, plain, wrapped
 
 ENDPOINT = "/acme/entity/Default/24.200.001"
 

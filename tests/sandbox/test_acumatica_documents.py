@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from acumatica_wire import CODE, Reply, Wire, plain, wrapped
+from acumatica_calls import CODE, Reply, Wire, plain, wrapped
 
 from ml_connector.sandbox.trade import Order
 

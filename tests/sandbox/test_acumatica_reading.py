@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from acumatica_wire import Wire, plain, wrapped
+from acumatica_calls import Wire, plain, wrapped
 
 from ml_connector.sandbox.acumatica.identity import client_id
 
