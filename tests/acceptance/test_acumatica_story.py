@@ -141,7 +141,8 @@ def test_a_bill_that_cannot_be_released_stays_saved_and_is_the_one_that_is_poste
     assert (held.code, held.flow("invoices")["held"]) == (1, 1)
     row = small.rows()[document["invoiceNumber"]]
     assert (row["status"], row["reason"]) == ("held", "not released")
-    assert "An extension says no." in row["message"]
+    assert "could not be released" in row["message"]
+    assert "An extension says no." in small.product.well("trail", document["invoiceId"], "--full", "--json").out
     (saved,) = small.bills()
     assert (saved["standing"], saved["released"]) == (DRAFT, False)
     assert small.document(document["invoiceNumber"])["transferResponses"] == []
