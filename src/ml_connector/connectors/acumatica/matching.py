@@ -108,7 +108,9 @@ def _match_of(bill: Bill, line: BillLine, papers: Papers, taken: Taken) -> Match
     is_counted = number(row, "OrderQty") != 0
     most = number(row, "OrderQty") * max(number(row, "MaxReceiptPercent"), _PERCENT) / _PERCENT
     if is_counted and taken.add(key, quantity) > most:
-        raise _differs(f"{taken.quantities[key]:f} are invoiced on order {_place(line)}, where {most.normalize():f} are ordered")
+        raise _differs(
+            f"{taken.quantities[key]:f} are invoiced on order {_place(line)}, where {most.normalize():f} are ordered"
+        )
     match = Match(key[0], key[1], int(number(row, "LineNbr")), is_counted=is_counted)
     return _on_receipt(line, match, papers.receipts) if line.receipt_number.strip() else match
 
