@@ -280,7 +280,8 @@ class World:
         """Exactly one posted bill and one answer for each good invoice; for each bad one an answer and no bill."""
         code = code or self.companies[0]
         standing = Counter((each["vendorInvoiceNumber"], each["standing"]) for each in self.bills(code))
-        assert standing == {(each["invoiceNumber"], POSTED): 1 for each in good}, self.story()
+        wanted = Counter({(each["invoiceNumber"], POSTED): 1 for each in good})
+        assert standing == wanted, (code, standing - wanted, wanted - standing, self.story())
         there = {each["invoiceId"]: each for each in self.documents(code)}
         posted = {each["vendorInvoiceNumber"]: each["number"] for each in self.bills(code)}
         for each in good:
