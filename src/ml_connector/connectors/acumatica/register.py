@@ -28,8 +28,10 @@ from ml_connector.records.invoice import LedgerBill
 
 _FIELDS: Final = (*HEADER, "Date", "PostPeriod")
 EARLIER: Final = timedelta(days=92)
-"""How long before the period a bill in it may be dated. Older ones are found only when they are asked for."""
+"""How long before the period a bill in it is dated as a rule; older ones are found by their stamp."""
 LATER: Final = timedelta(days=31)
+ENTERED: Final = timedelta(days=31)
+"""How long before the period a bill in it may have been entered, and last changed."""
 
 
 async def posted_bills(client: Acumatica, *, since: date, until: date) -> AsyncIterator[Page[LedgerBill]]:
@@ -39,7 +41,9 @@ async def posted_bills(client: Acumatica, *, since: date, until: date) -> AsyncI
     of the period that is nearest to it. A bill that was taken back comes as cancelled, and what did it not at all.
     """
     span = _Span({each.id: each for each in await Books(client).periods_between(since, until)}, since, until)
-    first, last = f"Date ge {moment(_midnight(since - EARLIER))}", f"Date le {moment(_midnight(until + LATER))}"
+    dated, entered = moment(_midnight(since - EARLIER)), moment(_midnight(since - ENTERED))
+    first = f"(Date ge {dated} or LastModifiedDateTime ge {entered})"
+    last = f"Date le {moment(_midnight(until + LATER))}"
     # Adjustments of any later day: a bill of the period may be taken back long after.
     adjustments = await client.rows(BILL, where=f"{_is(ADJUSTMENTS)} and {first}", select=_FIELDS)
     reversals, told = Reversals.among(adjustments), set[str]()
