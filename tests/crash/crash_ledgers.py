@@ -53,6 +53,9 @@ class Way:
     """Where one connection of many is stopped: {code}, {company} and {document} stand for its own."""
     expiring: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
     """What the control pages are told so that everybody has to sign in again; nothing where no state is lost."""
+    may_leave_drafts: bool = False
+    """True where a process that is stopped at any moment may leave one: stopped between its last look at the lease
+    and the sending of a create, it sends when it wakes. Nobody posts that draft."""
     patience: Mapping[str, float] = field(default_factory=dict[str, float])
     """How the ledger's own actions are waited for; nothing where it has none."""
 
@@ -223,6 +226,7 @@ ACUMATICA_WAY = Way(
         "response": Call("POST", "{document}/transferResponses$", ledger=False),
     },
     expiring={"expire-tokens": {"refresh": True}},
+    may_leave_drafts=True,
     patience={"first": 0.02, "longest": 0.1, "at_most": 30.0, "busy": 5.0},
 )  # fmt: skip
 WAYS = (BUSINESS_CENTRAL_WAY, SAP_BUSINESS_ONE_WAY, ACUMATICA_WAY)
