@@ -309,7 +309,6 @@ def unlocked(systems: Hastened) -> Iterator[None]:
         ),
         ("wrong-version", {"version": "23.100.001"}, "endpoint", "SM207060"),
         ("wrong-endpoint", {"endpoint": "Defualt"}, "endpoint", "SM207060"),
-        ("wrong-branch", {"branch": "NOWHERE"}, "branch", "CS102000"),
         ("no-host", {"base_url": "http://127.0.0.1:1/acme"}, "reach", "base_url"),
     ],
 )
@@ -319,6 +318,19 @@ def test_a_wrong_set_up_is_said_in_words(
     with connected(household, CODES[-1], tmp_path, name=name, **changes) as product:
         error = assert_said_in_words(product, name, side=ACUMATICA.name, step=step, advice=words)
         assert ACUMATICA.name in error
+
+
+def test_a_branch_that_is_none_is_told_and_nothing_is_posted(small: Small, tmp_path: Path) -> None:
+    (document,) = small.approve(1)
+    with connected(small.household, small.code, tmp_path, name=small.name, branch="NOWHERE") as product:
+        told = failed_step(product, small.name)
+        assert (told["step"], "CS102000" in told["advice"]) == ("branch", True)
+        assert all(branch in told["detail"] for branch in ("NOWHERE", "HEADOFFICE", "WAREHOUSE"))
+        said = small.run("invoices")
+        assert (said.code, said.flow("invoices")["posted"], small.bills()) == (1, 0, [])
+    with connected(small.household, small.code, tmp_path, name=small.name, branch="WAREHOUSE") as product:
+        product.run("replay", document["invoiceNumber"])
+    assert [(each["standing"], each["branch"]) for each in small.bills()] == [(POSTED, "WAREHOUSE")]
 
 
 @pytest.mark.usefixtures("unlocked")
