@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from conformance.bench import Facts, Site, StandingBill, StandingLine
+from conformance.bench import Act, Facts, Site, StandingBill, StandingLine, Write
 from conformance.simulated import HeldClock, Simulated, served
 from ml_connector.connectors.acumatica import CONNECTOR
 from ml_connector.connectors.acumatica.client import Acumatica
@@ -28,6 +28,14 @@ _FIND = Site(r"/Bill\?\$select=.*\$filter=", "GET")
 _ENTITIES = {Flow.TAX_CODES: "TaxCategory", Flow.ACCOUNTS: "Account", Flow.PAYMENT_TERMS: "CreditTerms",
              Flow.VENDORS: "Vendor"}  # fmt: skip
 _RULES = (DimensionRule("costCenterCode", "Subaccount.1"), DimensionRule("dimCode1", "Subaccount.2"))
+WRITES = (
+    Write(Act.CREATE, Site(r"/Bill\?", "PUT")),
+    Write(Act.PREPARE, Site(r"/Bill\?", "PUT"), name="take off hold", is_repeatable=True),
+    Write(Act.POST, Site(r"/Bill/ReleaseBill$", "POST")),
+    Write(Act.DISCARD, Site(r"/Bill/[^/?]+$", "DELETE"), is_repeatable=True),
+    Write(Act.ATTACH, Site(r"/files/PX\.Objects\.AP\.APInvoiceEntry/", "PUT"), is_repeatable=True),
+)
+"""Every write of the connector."""
 PATIENCE = Patience(first=0.01, longest=0.05, at_most=5.0)
 
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import pytest
 
-from conformance.acumatica import AcumaticaBench, bench_of
+from conformance.acumatica import WRITES, AcumaticaBench, bench_of
 from conformance.approving import Approving
-from conformance.bench import Act, PingFailure, Site, Write
+from conformance.bench import Act, PingFailure, Write
 from conformance.ledger import LedgerConformance
 from conformance.posting import Posting
 from conformance.reading import Reading
@@ -45,13 +45,7 @@ async def _fill_the_seats(bench: AcumaticaBench) -> None:
 class TestAcumatica(LedgerConformance, Approving):
     """The suite, and where Acumatica differs."""
 
-    writes: ClassVar[tuple[Write, ...]] = (
-        Write(Act.CREATE, Site(r"/Bill\?", "PUT")),
-        Write(Act.PREPARE, Site(r"/Bill\?", "PUT"), name="take off hold", is_repeatable=True),
-        Write(Act.POST, Site(r"/Bill/ReleaseBill$", "POST")),
-        Write(Act.DISCARD, Site(r"/Bill/[^/?]+$", "DELETE"), is_repeatable=True),
-        Write(Act.ATTACH, Site(r"/files/PX\.Objects\.AP\.APInvoiceEntry/", "PUT"), is_repeatable=True),
-    )
+    writes: ClassVar[tuple[Write, ...]] = WRITES
     ping_steps: ClassVar[tuple[str, ...]] = (
         "reach", "TLS", "instance", "tenant", "sign in", "endpoint", "rights", "branch", "version",
     )  # fmt: skip
