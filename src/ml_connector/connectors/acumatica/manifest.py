@@ -144,7 +144,7 @@ CAPABILITIES: Final = LedgerCapabilities(
     attaches_files=True,
     tells_payment_details=True,
     find_batch=10,
-    parallel_documents=4,
+    parallel_documents=8,
     # Masks with more segments are not known; one that a tenant's codes lack is told when it is read.
     dimension_names=("Subaccount", *(f"Subaccount.{number}" for number in range(1, 10)), "Project", "ProjectTask"),
 )
