@@ -243,6 +243,9 @@ class _Reading:
             ):
                 continue
             payment = await self._payment(_key(each))
+            if text(each, "Type") == ADJUSTMENTS.type:
+                # Set off against a bill, it is settled itself: the same number in both lists (dossier 10.7).
+                wanted[_key(each)] = None
             for row in parts(payment or {}, "History"):
                 wanted[(text(row, "DocType"), text(row, "ReferenceNbr"))] = None
         found: list[Row] = []
