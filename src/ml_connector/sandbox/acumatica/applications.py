@@ -36,7 +36,7 @@ def list_application(books: Books, payment: Row, kind: str, number: str, amount:
         # A debit adjustment may be applied to one bill several times.
         row["AmountPaid"] = _applied(payment, kind, number)
     others = [each for each in bill["Applications"] if not _is_of(each, payment)]
-    books.table("Bill").put({**bill, "Applications": [*others, row]})
+    books.table("Bill").put({**bill, "Applications": [*others, row]}, touch=books.switches.payments_touch_bills)
 
 
 def _applied(payment: Row, kind: str, number: str) -> Decimal:
@@ -56,7 +56,7 @@ def unlist_application(books: Books, payment: Row, kind: str, number: str) -> No
         list_application(books, payment, kind, number, released)
         return
     kept = [each for each in bill["Applications"] if not _is_of(each, payment)]
-    books.table("Bill").put({**bill, "Applications": kept})
+    books.table("Bill").put({**bill, "Applications": kept}, touch=books.switches.payments_touch_bills)
 
 
 def _is_of(row: Row, payment: Row) -> bool:
@@ -95,13 +95,15 @@ def unapply(books: Books, payment: Row, line: Row, *, leaves_row: bool = False) 
         rows = [{**row, "Status": VOIDED} if _is_of(row, payment) else row for row in rows]
     else:
         rows = [row for row in rows if not _is_of(row, payment)]
-    books.table("Bill").put({**bill, "Applications": rows})
+    books.table("Bill").put({**bill, "Applications": rows}, touch=books.switches.payments_touch_bills)
 
 
 def _put_balance(books: Books, bill: Row, balance: Decimal) -> Row:
     """Closed at nothing, else Open. A debit adjustment keeps step with its other half, the payment."""
     status = OPEN if balance else CLOSED
-    stored = books.table("Bill").put({**bill, "Balance": balance, "Status": status})
+    stored = books.table("Bill").put(
+        {**bill, "Balance": balance, "Status": status}, touch=books.switches.payments_touch_bills
+    )
     if bill["Type"] == DEBIT_ADJ:
         half = books.table("Check").get(DEBIT_ADJ, bill["ReferenceNbr"])
         if half is not None:
@@ -116,4 +118,6 @@ def adjusts(books: Books, payment: Row) -> None:
         document = find_document(books, DEBIT_ADJ, payment["ReferenceNbr"])
         if document is not None:
             status, left = payment["Status"], payment["UnappliedBalance"]
-            books.table("Bill").put({**document, "Balance": left, "Status": status})
+            books.table("Bill").put(
+                {**document, "Balance": left, "Status": status}, touch=books.switches.payments_touch_bills
+            )

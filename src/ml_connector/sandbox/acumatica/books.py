@@ -65,6 +65,8 @@ class Switches:
     projects: bool = True
     payment_label: str = "Payment"
     """`Payment` or the older `Check` (Acumatica dossier 3.2)."""
+    payments_touch_bills: bool = True
+    """What a payment does to a bill changes the bill's stamp (UNCONFIRMED, dossier U10)."""
     saves_silently: bool = False
     """The user may only view bills: PUT answers 200 and saves nothing (Acumatica dossier 15.39)."""
     time_zone: str = "America/New_York"

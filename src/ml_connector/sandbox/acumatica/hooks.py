@@ -46,7 +46,8 @@ PAGES = {
     "POST /_sandbox/rates": "{company, currency, rate, from?} or {company, currency, delete}",
     "POST /_sandbox/period": "{company, from, to}: the months that may be posted to",
     "POST /_sandbox/preferences": "{company?, hold_on_entry?, validate_totals?, require_vendor_ref?, duplicates?, "
-    "duplicate_status?: 500 | 422, payment_label?: Payment | Check, saves_silently?, time_zone?}",
+    "duplicate_status?: 500 | 422, payment_label?: Payment | Check, payments_touch_bills?, saves_silently?, "
+    "time_zone?}",
     "POST /_sandbox/duplicates": "{company?, enabled, status?: 500 | 422}",
     "POST /_sandbox/features": "{company?, subaccounts?, projects?}",
     "POST /_sandbox/rights": "{company?, entity, allowed}: the form of an entity",
@@ -69,6 +70,7 @@ _PREFERENCES = frozenset(
         "duplicates",
         "duplicate_status",
         "payment_label",
+        "payments_touch_bills",
         "saves_silently",
         "time_zone",
     }
