@@ -27,6 +27,7 @@ from ml_connector.records.master_data import Vendor
 
 WALKS = range(5)
 STEPS = 60
+DAY = 24 * 3600
 CENT = Decimal("0.01")
 AUTUMN = datetime(2026, 11, 1, 3, 30, tzinfo=UTC)
 """Two and a half hours before clocks in New York are set back."""
@@ -34,7 +35,7 @@ SPRING = datetime(2027, 3, 14, 4, 30, tzinfo=UTC)
 HINDERED = (("PurchaseOrder", "Details"), ("Vendor", "PaymentInstructions"), ("Vendor", "MainContact"))
 
 
-@pytest.fixture(params=["plain", "autumn", "spring", "hindered"])
+@pytest.fixture(params=["plain", "autumn", "spring", "hindered", "silent payments"])
 async def bench(request: pytest.FixtureRequest) -> AsyncIterator[AcumaticaBench]:
     begin = {"autumn": AUTUMN, "spring": SPRING}.get(request.param)
     async with bench_of(at=begin) as made:
@@ -43,6 +44,8 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[AcumaticaBench]
                 await made.hook("optimizer", entity=entity, field=name, fails=True)
             await made.hook("optimizer", silent_orders=True, split_views=True)
             await made.hook("preferences", time_zone="Asia/Kolkata", payment_label="Check")
+        if request.param == "silent payments":
+            await made.hook("preferences", payments_touch_bills=False)
         yield made
 
 
@@ -136,10 +139,14 @@ async def test_what_is_paid_is_told_in_the_end_as_it_stands(bench: AcumaticaBenc
         for at in range(7)
     ]  # fmt: skip
     numbers = {posted.id: posted.number for posted in [await posted_of(ledger, bill) for bill in bills]}
+    other = await posted_of(ledger, bill_of(bench, "OTHER"))
     payers = Payers(bench, chance, numbers)
     told: dict[str, Settlement] = {}
     mark: str | None = None
+    # Where a payment leaves no trace on its bill, what happens to others of the vendor in that moment can hide it.
+    apart = 0 if (await bench.state())["switches"]["payments_touch_bills"] else 30
     for _ in range(STEPS):
+        await bench.pass_time(apart)
         step = chance.random()
         if step < 0.6:
             await payers.act()
@@ -148,6 +155,9 @@ async def test_what_is_paid_is_told_in_the_end_as_it_stands(bench: AcumaticaBenc
             told |= {each.bill_id: each for each in news}
         else:
             await bench.pass_time(chance.choice([30, 600, 3000]))
+    # What left no trace of its own is seen on the next day on which anything happens.
+    await bench.pass_time(DAY)
+    await bench.pay(other.id, day=bench.facts.open_day)
     news, mark = await settlements_of(ledger, numbers, since=mark)
     told |= {each.bill_id: each for each in news}
     for row in await bench.rows():
@@ -158,7 +168,7 @@ async def test_what_is_paid_is_told_in_the_end_as_it_stands(bench: AcumaticaBenc
         paid = Decimal(0) if seen is None else seen.paid_total + seen.discount
         assert paid == Decimal(str(row["paid"])) - payers.reversed.get(row["id"], Decimal(0)), (row, seen)
         assert bool(seen and seen.is_settled) is (row["status"] == "Closed"), (row, seen)
-    assert await settlements_of(ledger, numbers, since=mark) == ([], mark)
+    assert (await settlements_of(ledger, numbers, since=mark))[0] == []
 
 
 # ------------------------------------------------------------------ master data
