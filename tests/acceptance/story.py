@@ -371,7 +371,7 @@ class Story:
         counts = Counter(_flow_of(path, joined.expectations.reads) for _, path in calls)
         assert counts.keys() <= set(FLOWS), counts
         most = joined.expectations.most_reads
-        assert [flow for flow, made in counts.items() if made > most.get(flow, 2)] == [], calls
+        assert [flow for flow, made in counts.items() if made > most.get(flow, 2)] == [], (counts, calls)
 
 
 def _signed(story: Invoice) -> Decimal:
