@@ -81,13 +81,13 @@ def test_trouble_with_an_import(world: World, trouble: str) -> None:
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way.expiring], indirect=True, ids=str)
 def test_sessions_that_are_lost_again_and_again(world: World) -> None:
-    offered = world.offer(world.companies[0], 12, *BAD)
+    offered = world.offer(world.companies[0], 30, *BAD)
     world.ask_for_runs("invoices")
     child = world.settle()
     for share in range(1, 7):
-        until(lambda share=share: len(world.bills()) >= 2 * share - 1 or not child.runs, "some are posted")
+        until(lambda share=share: len(world.bills()) >= 4 * share - 3 or not child.runs, "some are posted")
         world.sandbox.tell(world.way.ledger, world.way.expiring)
     assert child.ended() == 0, child.told()
     signed_in = [made for made in world.sandbox.calls(world.ledger) if re.search(world.way.sign_in.path, made["path"])]
     assert len(signed_in) > 2
-    world.check(offered[:12], offered[12:])
+    world.check(offered[:30], offered[30:])
