@@ -104,6 +104,10 @@ def make_due(small: Small) -> None:
         small.product.database_url or "",
         "UPDATE document SET next_due = now() WHERE connection_id = %s AND next_due IS NOT NULL", small.name,
     )  # fmt: skip
+    query(
+        small.product.database_url or "",
+        "UPDATE circuit SET open_until = now() WHERE connection_id = %s", small.name,
+    )  # fmt: skip
 
 
 @pytest.fixture
