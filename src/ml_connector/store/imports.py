@@ -267,11 +267,7 @@ class Imports:
         await transaction.execute(text("SELECT fence(:c, :epoch)"), {"c": self.connection, "epoch": self.epoch})
 
 
-# Nor does a commit wait for the disk here: an import that a power cut takes back is only sent again, and the mark,
-# whose commit does wait, takes everything before it to the disk.
-_PLAN_ANEW = text(
-    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('synchronous_commit', 'off', true)"
-)
+_PLAN_ANEW = text("SET LOCAL plan_cache_mode = force_custom_plan")
 _READ: Final = """json_to_recordset(cast(:rows AS json))
     AS read(resource text, code text, key text, stage smallint, payload json, hash text)"""
 _REQUEST: Final = text(
