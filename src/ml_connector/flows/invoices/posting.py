@@ -73,7 +73,8 @@ class Posting:
             document, "created", "ok", f"{how} Totals agree; posting.", exchanges,
             bill_id=created.id, draft=created.number, total=str(created.gross),
         )  # fmt: skip
-        values |= {"intent": POST, "intent_at": self.place.clock()}
+        # Whatever kept it before is over: a draft that goes from here on was not turned down by an approval.
+        values |= {"intent": POST, "intent_at": self.place.clock(), "reason": None}
         await self.notes.write(document, entry, **values)
         return await self._post(replace(work, document=replace(document, **values), fresh=True), created)
 
