@@ -12,8 +12,11 @@ import pytest
 
 from conformance.bench import Bench, Harm
 from conformance.stage import Stage, bill_of, calls_of, cost_of_a_look, found_of, lists_of
-from ml_connector.connectors.base import Ledger, ReadMode
+from ml_connector.connectors.base import (
+    Ledger,
+)
 from ml_connector.connectors.errors import Unavailable
+from ml_connector.connectors.manifest import ReadMode
 from ml_connector.records.flow import MASTER_DATA, Flow
 from ml_connector.records.master_data import MasterRecord, Vendor
 from ml_connector.records.reason import Reason

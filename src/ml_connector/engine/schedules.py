@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from ml_connector.connectors.base import LedgerCapabilities, PayablesCapabilities
+from ml_connector.connectors.manifest import LedgerCapabilities, PayablesCapabilities
 from ml_connector.records.flow import MASTER_DATA, Flow
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}

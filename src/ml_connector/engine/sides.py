@@ -8,7 +8,16 @@ from decimal import Decimal
 from typing import Any
 
 from ml_connector.connectors import registry
-from ml_connector.connectors.base import Clock, DimensionRule, Guard, Ledger, Manifest, MappingRules, Payables, Side
+from ml_connector.connectors.base import (
+    Clock,
+    DimensionRule,
+    Guard,
+    Ledger,
+    MappingRules,
+    Payables,
+    Side,
+)
+from ml_connector.connectors.manifest import Manifest
 from ml_connector.engine.schedules import FlowSchedule, schedule_from
 from ml_connector.records.flow import Flow
 from ml_connector.store.database import Database

@@ -11,8 +11,11 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from ml_connector.connectors.base import ImportItem, ReadMode
+from ml_connector.connectors.base import (
+    ImportItem,
+)
 from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.manifest import ReadMode
 from ml_connector.flows.dispatch import Dispatch, item_of
 from ml_connector.flows.pages import read_ahead
 from ml_connector.flows.workplace import Counts, Workplace

@@ -13,7 +13,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ml_connector.connectors import registry
-from ml_connector.connectors.base import DimensionRule, LedgerConnector, Manifest, MappingRules
+from ml_connector.connectors.base import (
+    DimensionRule,
+    LedgerConnector,
+    MappingRules,
+)
+from ml_connector.connectors.manifest import Manifest
 from ml_connector.engine.schedules import DEFAULTS, FlowSchedule, flows_of
 from ml_connector.operations.faults import ConfigurationError, Fault, Place, nearest, render
 from ml_connector.operations.references import References

@@ -24,7 +24,11 @@ from pydantic import (
 )
 
 from ml_connector.connectors import registry
-from ml_connector.connectors.base import FormField, LedgerConnector, Manifest, MappingRules
+from ml_connector.connectors.base import (
+    LedgerConnector,
+    MappingRules,
+)
+from ml_connector.connectors.manifest import FormField, Manifest
 from ml_connector.engine import schedules
 from ml_connector.operations.faults import nearest
 from ml_connector.records.flow import Flow

@@ -18,12 +18,12 @@ from ml_connector.connectors.acumatica.settlements import OurBills, SettlementRe
 from ml_connector.connectors.base import (
     Clock,
     Guard,
-    LedgerCapabilities,
     LedgerConnector,
     Page,
     PingStep,
     Side,
 )
+from ml_connector.connectors.manifest import LedgerCapabilities
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import Bill, LedgerBill, Settlement
 from ml_connector.records.master_data import MasterRecord

@@ -16,7 +16,6 @@ from ml_connector.connectors.base import (
     ImportReceipt,
     Notification,
     Page,
-    PayablesCapabilities,
     PaymentResponse,
     PingStep,
     Side,
@@ -50,6 +49,7 @@ from ml_connector.connectors.basware.regions import HOSTS, candidates
 from ml_connector.connectors.basware.sending import SEPARATOR, Sending
 from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.http import HttpClient
+from ml_connector.connectors.manifest import PayablesCapabilities
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import ApprovedInvoice, TransferStage
 from ml_connector.records.master_data import MasterRecord

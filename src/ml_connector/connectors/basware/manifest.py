@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from ml_connector.connectors.base import FormField, Limits, Manifest, PayablesCapabilities
 from ml_connector.connectors.basware.mapping import BANK_FIELDS, MESSAGE_LENGTH
 from ml_connector.connectors.basware.regions import HOSTS, PRODUCTION, TEST
 from ml_connector.connectors.basware.webhook import ENCODINGS, SCHEMES, TOLERANCE_SECONDS
+from ml_connector.connectors.manifest import FormField, Limits, Manifest, PayablesCapabilities
 from ml_connector.records.flow import MASTER_DATA
 
 MAX_PARALLEL: Final = 5

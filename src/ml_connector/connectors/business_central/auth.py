@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from ml_connector.connectors.base import Limits
 from ml_connector.connectors.business_central.manifest import SCOPE
 from ml_connector.connectors.errors import ConnectorError, Refused
 from ml_connector.connectors.http import HttpClient, Reply, TokenAuthorizer, recording
+from ml_connector.connectors.manifest import Limits
 from ml_connector.records.reason import Finding, Reason
 
 ISSUER: Final = "Microsoft Entra ID"

@@ -8,7 +8,6 @@ from datetime import date, datetime
 from ml_connector.connectors.base import (
     Clock,
     Guard,
-    LedgerCapabilities,
     LedgerConnector,
     Page,
     PingStep,
@@ -26,6 +25,7 @@ from ml_connector.connectors.business_central.reading import Reader
 from ml_connector.connectors.business_central.register import posted_bills
 from ml_connector.connectors.business_central.settlements import OurBills, SettlementReader
 from ml_connector.connectors.business_central.subscriptions import Subscriptions
+from ml_connector.connectors.manifest import LedgerCapabilities
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import Bill, LedgerBill, Settlement
 from ml_connector.records.master_data import MasterRecord

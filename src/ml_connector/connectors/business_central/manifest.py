@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ml_connector.connectors.base import FormField, LedgerCapabilities, Limits, Manifest, ReadMode
+from ml_connector.connectors.manifest import FormField, LedgerCapabilities, Limits, Manifest, ReadMode
 from ml_connector.records.flow import Flow
 
 NAME: Final = "Business Central"

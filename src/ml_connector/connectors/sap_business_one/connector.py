@@ -8,12 +8,12 @@ from datetime import date, datetime
 from ml_connector.connectors.base import (
     Clock,
     Guard,
-    LedgerCapabilities,
     LedgerConnector,
     Page,
     PingStep,
     Side,
 )
+from ml_connector.connectors.manifest import LedgerCapabilities
 from ml_connector.connectors.sap_business_one.address import text_of
 from ml_connector.connectors.sap_business_one.attaching import Attachments
 from ml_connector.connectors.sap_business_one.books import Books
