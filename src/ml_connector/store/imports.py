@@ -246,11 +246,11 @@ class Imports:
         next_check: datetime | None,
     ) -> None:  # fmt: skip
         """Writes what became of an import's items: code to (status, words)."""
+        detail = {"request": request.request_id}
         entries = [
-            Entry(self.flow, code, "imported", status, words or "Taken by the payables system.",
-                  detail={"request": request.request_id})
+            Entry(self.flow, code, "imported", status, words or "Taken by the payables system.", detail=detail)
             for code, (status, words) in outcomes.items()
-        ]  # fmt: skip
+        ]
         verdicts = [Verdict(code, request.items[code], *outcome) for code, outcome in outcomes.items()]
         left = {code: digest for code, digest in request.items.items() if code not in outcomes}
         values: dict[str, Any] = {"c": self.connection, "id": request.request_id}

@@ -116,10 +116,11 @@ class Scribe:
 
     def values(self, connection: str, entries: Sequence[Entry], *, epoch: int | None, at: datetime) -> dict[str, Any]:
         """The values of `APPEND`."""
-        details = [_canonical(entry.detail) for entry in entries]
+        details = _canonical(entries)
+        place = _place(connection, at)
         packed = [self._pack(entry.exchanges) for entry in entries]
         digests = [
-            _digest(self._key, connection, at, entry, detail, exchanges)
+            _digest(self._key, place, entry, detail, exchanges)
             for entry, detail, exchanges in zip(entries, details, packed, strict=True)
         ]
         texts = [
@@ -192,16 +193,23 @@ def _array(values: Iterable[bytes | None]) -> str:
     return "{" + ",".join("NULL" if value is None else rf'"\\x{value.hex()}"' for value in values) + "}"
 
 
-def _digest(key: bytes, connection: str, at: datetime, entry: Entry, detail: str, exchanges: bytes | None) -> bytes:
+def _place(connection: str, at: datetime) -> str:
+    """Where and when, as a digest covers it."""
+    return f"{connection}\x1f{at.astimezone(UTC).isoformat()}"
+
+
+def _digest(key: bytes, place: str, entry: Entry, detail: str, exchanges: bytes | None) -> bytes:
     content = "\x1f".join((
-        connection, at.astimezone(UTC).isoformat(), entry.flow, entry.record, entry.actor, entry.step, entry.outcome,
-        entry.summary, detail,
+        place, entry.flow, entry.record, entry.actor, entry.step, entry.outcome, entry.summary, detail,
     ))  # fmt: skip
     return hmac.digest(key, content.encode() + b"\x1f" + (exchanges or b""), "sha256")
 
 
-def _canonical(detail: Mapping[str, Any]) -> str:
-    return _CANONICAL.encode(detail)
+def _canonical(entries: Sequence[Entry]) -> list[str]:
+    """The details as they are written. Hundreds of records of one call share theirs: it is written once."""
+    shared = {id(each.detail): each.detail for each in entries}
+    written = {key: _CANONICAL.encode(detail) for key, detail in shared.items()}
+    return [written[id(each.detail)] for each in entries]
 
 
 def _shown_url(url: str) -> str:
@@ -277,7 +285,7 @@ def _recomputed(key: bytes, row: Mapping[str, Any]) -> bytes:
         summary=row["summary"], actor=row["actor"],
     )  # fmt: skip
     packed = bytes(row["exchanges"]) if row["exchanges"] is not None else None
-    return _digest(key, row["connection_id"], row["at"], entry, row["detail"], packed)
+    return _digest(key, _place(row["connection_id"], row["at"]), entry, row["detail"], packed)
 
 
 # -------------------------------------------------------------------------------------------- partitions by month

@@ -12,6 +12,7 @@ from ml_connector.records.reason import Reason
 
 CODE_LENGTH: Final = 36
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]+")
+_ODD: Final = re.compile(r"[^A-Za-z0-9_.-]")
 _HASH_BYTES = 10
 _HASH_LENGTH = 16  # the same in base 32
 
@@ -26,7 +27,7 @@ def external_code(connection: str, kind: str, *keys: str) -> str:
     readable = ".".join(parts)
     if len(readable) <= CODE_LENGTH and all(_PLAIN.fullmatch(part) for part in parts):
         return readable
-    beginning = re.sub(r"[^A-Za-z0-9_.-]", "_", readable)[: CODE_LENGTH - _HASH_LENGTH - 1]
+    beginning = _ODD.sub("_", readable[: CODE_LENGTH - _HASH_LENGTH - 1])
     return f"{beginning}~{fingerprint(*parts)}"
 
 
