@@ -1,42 +1,24 @@
-"""The control pages: what people, other software and operators do to a real installation, for tests and demos.
-
-All are JSON below `/_sandbox/`, POST unless said otherwise, and need no sign-in. `company` is Basware's company code
-and may be left out where there is one company.
-"""
+"""The control pages: what people, other software and operators do to a real installation, for tests and demos."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import Decimal
-from html import escape
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
-from ml_connector.sandbox.company import found
+from ml_connector.sandbox.control import Action, ControlPages, View, filled, switches_of
 from ml_connector.sandbox.sap_business_one import changes, document_hooks
 from ml_connector.sandbox.sap_business_one.books import Books, Duplicates, company_db
 from ml_connector.sandbox.sap_business_one.chart import set_segments
 from ml_connector.sandbox.sap_business_one.errors import B1Error
 from ml_connector.sandbox.sap_business_one.seed import set_localisation
-from ml_connector.sandbox.sap_business_one.wire import dump_json
 
 if TYPE_CHECKING:
     from ml_connector.sandbox.sap_business_one.app import SapBusinessOne
 
-Action = Callable[[dict[str, Any]], Any]
-"""What a POST does: from the body to the answer. Raises LookupError (404), ValueError or B1Error (400)."""
-View = Callable[[Mapping[str, str]], Any]
-"""What a GET shows: from the query to the answer."""
-
 PAGES = {
-    "GET /_sandbox/": "this page",
     "GET /_sandbox/state": "counts, switches and sessions",
-    "POST /_sandbox/reset": "back to the first day",
-    "POST /_sandbox/companies": "{codes, vendors?, invoices?, orders?}: founds further companies",
     "POST /_sandbox/vendors": "{company, number, ...properties of BusinessPartners, delete?}",
     "POST /_sandbox/accounts": "{company, number, ...properties of ChartOfAccounts, delete?}; the visible number",
     "POST /_sandbox/dimension-values": "{company, dimension: 1-5 or Project, code, name?, active?, delete?}",
@@ -55,59 +37,39 @@ PAGES = {
     "POST /_sandbox/page-size": "{size}: rows of a page where the client does not say",
     "POST /_sandbox/habits": "{zulu_on_v1?, rooted_links?, text_errors_on_v1?, loses_prefer?}: what differs by build",
     "POST /_sandbox/latency": "{request?, post?, first?}: seconds",
-    "POST /_sandbox/clock": "{seconds}: lets time pass",
-    "GET POST DELETE /_sandbox/faults": "faults to come",
-    "GET DELETE /_sandbox/calls": "the calls that came",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Hooks:
+class Hooks(ControlPages[Books]):
     """The control pages of one simulated installation."""
 
     system: SapBusinessOne
 
-    def install(self, app: web.Application) -> None:
-        """Adds the pages."""
-        app.router.add_get("/_sandbox/", self._index)
-        app.router.add_get("/_sandbox/state", self._viewer(lambda _: self._state()))
-        app.router.add_get("/_sandbox/bills", self._viewer(self._bills))
-        for name, change in document_hooks.ACTIONS.items():
-            app.router.add_post(f"/_sandbox/{name}", self._handler(self._in_books(change)))
-        for name, action in self._actions().items():
-            app.router.add_post(f"/_sandbox/{name}", self._handler(action))
+    ID = "sap-business-one"
+    ABOUT = "A simulated SAP Business One. Nothing here is real."
+    REFUSALS = (B1Error,)
 
-    def books(self, asked: Mapping[str, Any]) -> Books:
-        """The books of the company asked for, the only one where none is named; raises LookupError."""
-        every = list(self.system.books.values())
-        code = asked.get("company")
-        if code is None and len(every) == 1:
-            return every[0]
-        books = self.system.books.get(company_db(str(code)))
-        if books is None:
-            message = f"There is no company {code} here."
-            raise LookupError(message)
-        return books
+    def pages(self) -> Mapping[str, str]:
+        return {**PAGES, **document_hooks.PAGES}
 
-    def chosen(self, asked: Mapping[str, Any]) -> list[Books]:
-        """The books of the company asked for, or all of them."""
-        return [self.books(asked)] if asked.get("company") is not None else list(self.system.books.values())
+    def every(self) -> Mapping[str, Books]:
+        return self.system.books
 
-    def _in_books(self, change: Callable[[Books, dict[str, Any]], Any]) -> Action:
-        return lambda asked: change(self.books(asked), asked)
+    def key(self, code: str) -> str:
+        return company_db(code)
 
-    def _bills(self, asked: Mapping[str, str]) -> Any:
-        return document_hooks.bills(self.chosen(asked), rows=asked.get("rows") == "true")
+    def views(self) -> Mapping[str, View]:
+        return {"bills": self._bills}
 
-    def _actions(self) -> dict[str, Action]:
+    def actions(self) -> Mapping[str, Action]:
         return {
-            "reset": self._reset,
-            "companies": self._companies,
-            "vendors": lambda asked: changes.change_vendor(self.books(asked), asked),
-            "accounts": lambda asked: changes.change_account(self.books(asked), asked),
-            "dimension-values": lambda asked: changes.change_value(self.books(asked), asked),
-            "records": lambda asked: changes.change_record(self.books(asked), asked),
-            "rates": lambda asked: changes.change_rate(self.books(asked), asked),
+            **{name: self.in_books(change) for name, change in document_hooks.ACTIONS.items()},
+            "vendors": self.in_books(changes.change_vendor),
+            "accounts": self.in_books(changes.change_account),
+            "dimension-values": self.in_books(changes.change_value),
+            "records": self.in_books(changes.change_record),
+            "rates": self.in_books(changes.change_rate),
             "period": self._period,
             "branches": lambda asked: self._switch(asked, branches=bool(asked["enabled"])),
             "segments": self._segments,
@@ -121,73 +83,16 @@ class Hooks:
             "page-size": self._page_size,
             "habits": self._habits,
             "latency": self._latency,
-            "clock": self._clock,
         }
 
-    def _handler(self, action: Action) -> Any:
-        async def handle(request: web.Request) -> web.Response:
-            store = self.system.store
-            try:
-                text = await request.text()
-                answer = action(json.loads(text, parse_float=Decimal) if text else {})
-            except LookupError as missing:
-                store.rollback()
-                return web.json_response({"error": str(missing)}, status=404)
-            except (B1Error, ValueError, TypeError) as wrong:
-                store.rollback()
-                return web.json_response({"error": str(wrong)}, status=400)
-            store.commit()
-            return _json(answer)
+    def state_of(self, books: Books) -> Mapping[str, Any]:
+        return {"database": books.database, "switches": switches_of(books.switches), **filled(books.tables)}
 
-        return handle
+    def state(self) -> Mapping[str, Any]:
+        return {"sessions": len(self.system.sessions.open), "logins": self.system.sessions.logins}
 
-    def _viewer(self, view: View) -> Any:
-        async def handle(request: web.Request) -> web.Response:
-            try:
-                return _json(view(dict(request.query)))
-            except LookupError as missing:
-                return web.json_response({"error": str(missing)}, status=404)
-
-        return handle
-
-    async def _index(self, request: web.Request) -> web.Response:
-        what = "A simulated SAP Business One. Nothing here is real."
-        pages = {**PAGES, **document_hooks.PAGES}
-        if "text/html" not in request.headers.get("Accept", ""):
-            return _json({"system": "sap-business-one", "simulated": True, "about": what, "pages": pages})
-        items = "".join(f"<li><code>{escape(page)}</code> {escape(text)}</li>" for page, text in pages.items())
-        page = f"<!doctype html><title>Simulated</title><h1>{what}</h1><ul>{items}</ul>"
-        return web.Response(text=page, content_type="text/html")
-
-    def _state(self) -> Any:
-        companies = {
-            books.company.code: {
-                "database": books.database,
-                "name": books.company.name,
-                "switches": _shown_switches(books),
-                **{name: len(table.rows) for name, table in books.tables.items() if table.rows},
-            }
-            for books in self.system.books.values()
-        }
-        sessions = self.system.sessions
-        return {
-            "simulated": True,
-            "companies": companies,
-            "sessions": len(sessions.open),
-            "logins": sessions.logins,
-        }
-
-    def _reset(self, _: dict[str, Any]) -> Any:
-        self.system.reset()
-        return {"companies": len(self.system.books)}
-
-    def _companies(self, asked: dict[str, Any]) -> Any:
-        today = self.system.clock.now().date()
-        sizes = {name: asked[name] for name in ("vendors", "invoices", "orders") if name in asked}
-        for code in asked["codes"]:
-            if company_db(code) not in self.system.books:
-                self.system.add(found(code, today=today, **sizes))
-        return {"companies": {code: company_db(code) for code in asked["codes"]}}
+    def _bills(self, asked: Mapping[str, str]) -> Any:
+        return document_hooks.bills(self.chosen(asked), rows=asked.get("rows") == "true")
 
     def _period(self, asked: dict[str, Any]) -> Any:
         books = self.books(asked)
@@ -256,16 +161,3 @@ class Hooks:
         for name in self.system.latency:
             self.system.latency[name] = float(asked.get(name, self.system.latency[name]))
         return self.system.latency
-
-    def _clock(self, asked: dict[str, Any]) -> Any:
-        self.system.clock.move(timedelta(seconds=float(asked["seconds"])))
-        return {"now": self.system.clock.now().isoformat()}
-
-
-def _shown_switches(books: Books) -> dict[str, Any]:
-    switches = books.switches
-    return {name: getattr(switches, name) for name in type(switches).__slots__}
-
-
-def _json(body: Any) -> web.Response:
-    return web.Response(text=dump_json(body), content_type="application/json")
