@@ -1,7 +1,8 @@
 """The two sides as protocols, the settings they are opened with, and the shapes they share.
 
-A `Ledger` is what an ERP does, `Payables` what the invoice system does. Flows speak to these and ask the
-capabilities, never the name. Everything here raises `ConnectorError` (errors.py) and nothing else.
+A `Ledger` is an ERP that bills are posted to, a `Source` one whose supplier invoices go the other way, `Payables`
+what the invoice system does, `Inbound` how invoices enter it. Flows speak to these and ask the capabilities, never
+the name. Everything here raises `ConnectorError` (errors.py) and nothing else.
 """
 
 from __future__ import annotations
@@ -15,12 +16,19 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
-from ml_connector.connectors.manifest import LedgerCapabilities, Manifest, PayablesCapabilities
+from ml_connector.connectors.manifest import (
+    ErpCapabilities,
+    LedgerCapabilities,
+    Manifest,
+    PayablesCapabilities,
+    SourceCapabilities,
+)
 from ml_connector.records.flow import Flow
-from ml_connector.records.invoice import ApprovedInvoice, Bill, LedgerBill, Settlement
+from ml_connector.records.invoice import ApprovedInvoice, Attachment, Bill, LedgerBill, Settlement
 from ml_connector.records.master_data import MasterRecord
 from ml_connector.records.money import write_json
 from ml_connector.records.reason import Finding
+from ml_connector.records.supplier_invoice import Admission, InvoiceFile, Standing, SupplierInvoice, Whereabouts
 
 Clock = Callable[[], datetime]
 """The time now, in UTC."""
@@ -116,11 +124,11 @@ class PingStep:
     advice: str = ""
 
 
-# ------------------------------------------------------------------ the ledger
+# ------------------------------------------------------------------ the ERP
 
 
-class Ledger(Protocol):
-    """What an ERP does."""
+class Erp(Protocol):
+    """What every ERP does: it lets us in, and gives its master data."""
 
     @property
     def name(self) -> str:
@@ -128,7 +136,7 @@ class Ledger(Protocol):
         ...
 
     @property
-    def capabilities(self) -> LedgerCapabilities: ...
+    def capabilities(self) -> ErpCapabilities: ...
 
     async def close(self) -> None:
         """Lets go of sessions and connections. Never raises."""
@@ -145,6 +153,22 @@ class Ledger(Protocol):
     def keys(self, flow: Flow) -> AsyncIterator[Sequence[str]]:
         """The keys of all records that are there, page by page: what is not among them has left."""
         ...
+
+    async def subscribe_changes(self, flows: frozenset[Flow], *, url: str, secret: str, now: datetime) -> None:
+        """Sees to it that changes in these flows, and in no others, are told to `url`; the receiver must be running.
+
+        Idempotent: makes what is missing, renews long before it ends, removes what is no longer wanted. Changes
+        carry `secret`. What others subscribed to is left alone. Flows outside `capabilities.announces` are passed
+        over. Raises where something of it failed, after having tried the rest.
+        """
+        ...
+
+
+class Ledger(Erp, Protocol):
+    """An ERP that bills are posted to."""
+
+    @property
+    def capabilities(self) -> LedgerCapabilities: ...
 
     async def check(self, bills: Sequence[Bill]) -> Mapping[str, tuple[Finding, ...]]:
         """What speaks against posting, by the bill's key; all that is known, without writing."""
@@ -201,13 +225,25 @@ class Ledger(Protocol):
         """
         ...
 
-    async def subscribe_changes(self, flows: frozenset[Flow], *, url: str, secret: str, now: datetime) -> None:
-        """Sees to it that changes in these flows, and in no others, are told to `url`; the receiver must be running.
 
-        Idempotent: makes what is missing, renews long before it ends, removes what is no longer wanted. Changes
-        carry `secret`. What others subscribed to is left alone. Flows outside `capabilities.announces` are passed
-        over. Raises where something of it failed, after having tried the rest.
-        """
+class Source(Erp, Protocol):
+    """An ERP whose supplier invoices go into the payables system. Nothing is ever posted to it."""
+
+    @property
+    def capabilities(self) -> SourceCapabilities: ...
+
+    def invoices(self, *, since: str | None) -> AsyncIterator[Page[SupplierInvoice]]:
+        """Invoices and credit notes changed since `since` (a mark of an earlier page), or all; files by name."""
+        ...
+
+    async def read_invoice(self, key: str) -> SupplierInvoice | None:
+        """One invoice as it is now, None where it is gone."""
+        ...
+
+    async def read_file(self, invoice: SupplierInvoice, file: Attachment) -> bytes: ...
+
+    async def write_note(self, key: str, text: str) -> None:
+        """Puts a sentence to the invoice's note, once: one that is there already stays. Changes nothing else."""
         ...
 
 
@@ -417,6 +453,40 @@ class Payables(Protocol):
         ...
 
 
+class Inbound(Protocol):
+    """The way of supplier invoices into the payables system. One instance goes one of the routes there are."""
+
+    async def close(self) -> None: ...
+
+    def ping(self) -> AsyncIterator[PingStep]: ...
+
+    def objection(self, invoice: SupplierInvoice) -> Finding | None:
+        """What keeps this invoice from going this way: a file that is missing, a field that is too long. Pure."""
+        ...
+
+    async def admit(self, invoice: SupplierInvoice, *, key: str) -> Admission:
+        """Under what the invoice will enter. Nothing enters by it; an admission that is never used is nothing.
+
+        `key` is ours and lasting: where the id is ours to choose, the same key always gives the same one.
+        """
+        ...
+
+    async def hand_in(self, invoice: SupplierInvoice, files: Sequence[InvoiceFile], admission: Admission) -> None:
+        """Hands the invoice in. Repeating it under the same admission enters it once.
+
+        Raises Refused where nothing entered, OutcomeUnknown where it may have.
+        """
+        ...
+
+    async def look(self, admission: Admission) -> Whereabouts:
+        """Whether an invoice entered under this admission."""
+        ...
+
+    def standings(self, *, since: str | None) -> AsyncIterator[Page[Standing]]:
+        """What became of invoices that were handed in, for those that changed since the mark."""
+        ...
+
+
 class Verdict(StrEnum):
     """What became of checking a webhook call."""
 
@@ -470,6 +540,20 @@ class LedgerConnector:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceConnector:
+    """What the folder of an ERP that gives its invoices exports as `CONNECTOR`."""
+
+    manifest: Manifest
+    capabilities: SourceCapabilities
+    open: Callable[[Side, Clock, Guard | None], Source]
+    announcements: Announcements | None = None
+
+
+ErpConnector = LedgerConnector | SourceConnector
+"""Any ERP's."""
+
+
+@dataclass(frozen=True, slots=True)
 class PayablesConnector:
     """What a payables system's folder exports as `CONNECTOR`."""
 
@@ -479,3 +563,5 @@ class PayablesConnector:
     webhook: WebhookVerifier
     webhook_for: Callable[[Mapping[str, Any]], WebhookVerifier] | None = None
     """The verifier by one connection's settings, where they have a say."""
+    open_inbound: Callable[[Side, str, Clock, Guard | None], Inbound] | None = None
+    """Opens the route of that name for invoices on their way in; `capabilities.inbound_routes` lists the names."""

@@ -49,11 +49,22 @@ class ReadMode(StrEnum):
     """Always everything: what is missing has left."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerCapabilities:
-    """What a ledger can do. A flow asks here and says to the user what is missing."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpCapabilities:
+    """What any ERP can do. A flow asks here and says to the user what is missing."""
 
     reads: Mapping[Flow, ReadMode]
+    parallel_documents: int = 4
+    announces: frozenset[Flow] = frozenset()
+    """Flows whose changes it tells of by calling us; the others are only polled. Never the invoices."""
+    dimension_names: tuple[str, ...] = ()
+    """What a mapping rule may call its dimensions, in any case; empty where each company has names of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerCapabilities(ErpCapabilities):
+    """What an ERP can do that bills are posted to."""
+
     posting_is_separate: bool
     """True: created as a draft, posted by a second call that can fail alone."""
     refuses_duplicates: bool
@@ -67,11 +78,14 @@ class LedgerCapabilities:
     """False: only whether a bill is paid, not when and how much."""
     find_batch: int = 20
     """Bills that one look can cover."""
-    parallel_documents: int = 4
-    announces: frozenset[Flow] = frozenset()
-    """Flows whose changes it tells of by calling us; the others are only polled. Never the invoices."""
-    dimension_names: tuple[str, ...] = ()
-    """What a mapping rule may call its dimensions, in any case; empty where each company has names of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCapabilities(ErpCapabilities):
+    """What an ERP can do whose invoices go into the payables system."""
+
+    writes_notes: bool
+    """True: a sentence can be put to an invoice there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +99,8 @@ class PayablesCapabilities:
     notifies: bool
     message_length: int
     parallel_documents: int = 4
+    inbound_routes: tuple[str, ...] = ()
+    """The ways that supplier invoices may enter by."""
 
 
 @dataclass(frozen=True, slots=True)
