@@ -92,6 +92,8 @@ class Method:
     returns: str
     """Tableset or type of `returnObj`; empty for none."""
     outputs: tuple[str, ...]
+    tablesets: dict[str, str]
+    """By parameter, in or out: the tableset it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,17 @@ def _service(name: str, described: dict[str, Any]) -> Service:
         for each, (table, keys) in described["sets"].items()
     }
     methods = {
-        each: Method(name, each, verb, tuple(given.split()), returns, tuple(out.split()))
+        each: _method(name, each, verb, given.split(), returns, out.split())
         for each, (verb, given, returns, out) in described["methods"].items()
     }
     tablesets = {each: tuple(names.split()) for each, names in described["tablesets"].items()}
     return Service(name, sets, methods, tablesets)
+
+
+def _method(service: str, name: str, verb: str, given: list[str], returns: str, out: list[str]) -> Method:
+    tablesets = dict(each.split(":") for each in (*given, *out) if ":" in each)
+    plain = [each.partition(":")[0] for each in given], [each.partition(":")[0] for each in out]
+    return Method(service, name, verb, tuple(plain[0]), returns, tuple(plain[1]), tablesets)
 
 
 @cache
