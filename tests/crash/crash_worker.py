@@ -32,7 +32,7 @@ _ACTIVE = "('received', 'checked', 'posting', 'unconfirmed', 'posted')"
 
 def main() -> None:
     registry.payables()
-    registry.ledger_ids()
+    registry.erp_ids()
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:

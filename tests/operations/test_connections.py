@@ -277,11 +277,11 @@ async def test_settings_are_loaded_with_secrets_and_defaults(database: Database,
     assert (loaded.company, loaded.system, loaded.version, loaded.enabled) == ("1000", "business-central", 1, True)
     assert loaded.payables.values["region"] == "eu"
     assert loaded.payables.values["environment"] == "production"
-    assert loaded.ledger.values["environment"] == "Production"
-    assert "system" not in loaded.ledger.values
-    assert loaded.ledger.secrets == {"client_secret": "hush-bc"}
-    assert loaded.payables.mapping == loaded.ledger.mapping == parse().connections[0].mapping
-    assert loaded.ledger.mapping.tolerance == {"EUR": Decimal("0.02")}
+    assert loaded.erp.values["environment"] == "Production"
+    assert "system" not in loaded.erp.values
+    assert loaded.erp.secrets == {"client_secret": "hush-bc"}
+    assert loaded.payables.mapping == loaded.erp.mapping == parse().connections[0].mapping
+    assert loaded.erp.mapping.tolerance == {"EUR": Decimal("0.02")}
     assert loaded.flows == parse().connections[0].flows
     assert loaded.flows[Flow.VENDORS] == FlowSchedule(cron="0 2 * * *", timezone="Europe/Helsinki")
     assert "hush" not in repr(loaded)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from ml_connector.connectors.manifest import (
     ErpCapabilities,
@@ -245,6 +245,20 @@ class Source(Erp, Protocol):
     async def write_note(self, key: str, text: str) -> None:
         """Puts a sentence to the invoice's note, once: one that is there already stays. Changes nothing else."""
         ...
+
+
+def ledger_of(erp: Erp) -> Ledger:
+    """The ERP as one that bills are posted to. Raises TypeError where it gives its invoices instead."""
+    if not isinstance(erp.capabilities, LedgerCapabilities):
+        raise TypeError(f"Nothing is posted to {erp.name}.")
+    return cast(Ledger, erp)
+
+
+def source_of(erp: Erp) -> Source:
+    """The ERP as one that gives its invoices. Raises TypeError where bills are posted to it instead."""
+    if not isinstance(erp.capabilities, SourceCapabilities):
+        raise TypeError(f"{erp.name} gives no invoices: bills are posted to it.")
+    return cast(Source, erp)
 
 
 # ------------------------------------------------------------------ the payables system
@@ -517,8 +531,8 @@ class Announcements(Protocol):
         """The text to answer with, and 200, where the call only asks whether we listen; None for any other."""
         ...
 
-    def parse(self, body: bytes, *, secret: str) -> frozenset[Flow]:
-        """The flows in which something changed; none where it does not carry the secret.
+    def parse(self, body: bytes, *, headers: Mapping[str, str], secret: str) -> frozenset[Flow]:
+        """The flows in which something changed; none where it does not carry the secret, or is not signed with it.
 
         Raises ValueError with a sentence where the body cannot be read.
         """
@@ -551,6 +565,13 @@ class SourceConnector:
 
 ErpConnector = LedgerConnector | SourceConnector
 """Any ERP's."""
+
+INVOICE_ROUTE: Final = "invoice_route"
+"""The setting of a source that names the route its invoices enter the payables system by."""
+WRITE_BACK: Final = "write_back"
+"""The setting of a source that says what is written of an invoice's standing into the ERP."""
+AS_NOTE: Final = "note"
+"""The value of `WRITE_BACK` that asks for a note on the invoice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pkgutil
 from functools import cache
 from pathlib import Path
 
-from ml_connector.connectors.base import LedgerConnector, PayablesConnector
+from ml_connector.connectors.base import ErpConnector, LedgerConnector, PayablesConnector, SourceConnector
 
 
 class UnknownSystem(LookupError):
@@ -24,7 +24,7 @@ def ids() -> tuple[str, ...]:
 
 
 @cache
-def connector(system_id: str) -> LedgerConnector | PayablesConnector | None:
+def connector(system_id: str) -> ErpConnector | PayablesConnector | None:
     """What a folder exports as `CONNECTOR`; None where it exports none. Raises `UnknownSystem`."""
     if system_id not in ids():
         raise UnknownSystem(f"There is no connector {system_id!r}. Known: {', '.join(ids())}.")
@@ -32,23 +32,23 @@ def connector(system_id: str) -> LedgerConnector | PayablesConnector | None:
     found = getattr(package, "CONNECTOR", None)
     if found is None:
         return None
-    if not isinstance(found, LedgerConnector | PayablesConnector):
+    if not isinstance(found, LedgerConnector | SourceConnector | PayablesConnector):
         raise TypeError(f"{package.__name__}.CONNECTOR is no connector.")
     if found.manifest.id != system_id:
         raise ValueError(f"{package.__name__} says its id is {found.manifest.id!r}, its folder {system_id!r}.")
     return found
 
 
-def ledger_ids() -> tuple[str, ...]:
-    """The ids of all ERPs."""
-    return tuple(each for each in ids() if isinstance(connector(each), LedgerConnector))
+def erp_ids() -> tuple[str, ...]:
+    """The ids of all ERPs, whichever way their invoices go."""
+    return tuple(each for each in ids() if isinstance(connector(each), LedgerConnector | SourceConnector))
 
 
-def ledger(system_id: str) -> LedgerConnector:
+def erp(system_id: str) -> ErpConnector:
     """The connector of an ERP. Raises `UnknownSystem`."""
     found = connector(system_id) if system_id in ids() else None
-    if not isinstance(found, LedgerConnector):
-        raise UnknownSystem(f"There is no ERP connector {system_id!r}. Known: {', '.join(ledger_ids())}.")
+    if not isinstance(found, LedgerConnector | SourceConnector):
+        raise UnknownSystem(f"There is no ERP connector {system_id!r}. Known: {', '.join(erp_ids())}.")
     return found
 
 

@@ -177,13 +177,16 @@ class Process:
             connection=lease.connection,
             company=sides.company,
             epoch=lease.epoch,
-            ledger=sides.ledger,
+            erp=sides.erp,
             payables=sides.payables,
             mapping=sides.mapping,
             database=self.database,
             scribe=self.scribe.with_redacted(sides.redacted),
             clock=self.clock,
             version=sides.version,
+            route=sides.inbound,
+            writes_notes=sides.writes_notes,
+            vault=self.vault,
         )
 
     async def _sides_for(self, lease: Lease) -> tuple[Sides, _SwitchableGuard]:

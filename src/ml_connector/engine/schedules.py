@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from ml_connector.connectors.manifest import LedgerCapabilities, PayablesCapabilities
+from ml_connector.connectors.manifest import ErpCapabilities, PayablesCapabilities, SourceCapabilities
 from ml_connector.records.flow import MASTER_DATA, Flow
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -30,7 +30,7 @@ class FlowSchedule:
     cron: str | None = None
     timezone: str = "UTC"
     webhook: bool = False
-    """Whether notifications start it too: of the payables system for invoices, of the ledger for all else."""
+    """Whether notifications start it too: of the payables system for `BY_PAYABLES`, of the ERP for all else."""
 
     def next_after(self, moment: datetime) -> datetime | None:
         """The next time it is due after `moment`, in UTC; None where it is switched off."""
@@ -42,20 +42,26 @@ class FlowSchedule:
         return moment + timedelta(seconds=self.every)
 
 
+BY_PAYABLES: Final = frozenset({Flow.INVOICES, Flow.STATUSES})
+"""Flows that the payables system's notifications start."""
 DEFAULTS: Final[Mapping[Flow, FlowSchedule]] = {
     **dict.fromkeys(MASTER_DATA, FlowSchedule(every=3600)),
     Flow.VENDORS: FlowSchedule(every=1800),
     Flow.PURCHASE_ORDERS: FlowSchedule(every=900),
     Flow.INVOICES: FlowSchedule(every=300, webhook=True),
     Flow.PAYMENTS: FlowSchedule(every=1800),
+    Flow.SUPPLIER_INVOICES: FlowSchedule(every=900),
+    Flow.STATUSES: FlowSchedule(every=900, webhook=True),
 }
 """How flows run where the file does not say."""
 
 
-def flows_of(ledger: LedgerCapabilities, payables: PayablesCapabilities) -> tuple[Flow, ...]:
+def flows_of(erp: ErpCapabilities, payables: PayablesCapabilities) -> tuple[Flow, ...]:
     """The flows a pair of systems has, in the order they run."""
-    taken = {flow for flow in MASTER_DATA if flow in ledger.reads and flow in payables.imports}
-    return tuple(flow for flow in Flow if flow in taken | {Flow.INVOICES, Flow.PAYMENTS})
+    taken = {flow for flow in MASTER_DATA if flow in erp.reads and flow in payables.imports}
+    gives = isinstance(erp, SourceCapabilities)
+    documents = {Flow.SUPPLIER_INVOICES, Flow.STATUSES} if gives else {Flow.INVOICES, Flow.PAYMENTS}
+    return tuple(flow for flow in Flow if flow in taken | documents)
 
 
 def schedule_from(settings: Mapping[str, Any]) -> FlowSchedule:
@@ -77,7 +83,7 @@ def schedule_settings(schedule: FlowSchedule, flow: Flow) -> dict[str, Any]:
         settings |= {"cron": schedule.cron, "timezone": schedule.timezone}
     elif schedule.every is not None:
         settings["every"] = duration(schedule.every)
-    if flow is Flow.INVOICES or schedule.webhook:
+    if flow in BY_PAYABLES or schedule.webhook:
         settings["webhook"] = schedule.webhook
     return settings
 

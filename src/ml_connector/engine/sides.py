@@ -9,13 +9,23 @@ from typing import Any
 
 from ml_connector.connectors import registry
 from ml_connector.connectors.base import (
+    AS_NOTE,
+    INVOICE_ROUTE,
+    WRITE_BACK,
     Clock,
     DimensionRule,
+    Erp,
     Guard,
+    Inbound,
     Ledger,
     MappingRules,
     Payables,
+    PayablesConnector,
     Side,
+    Source,
+    SourceConnector,
+    ledger_of,
+    source_of,
 )
 from ml_connector.connectors.manifest import Manifest
 from ml_connector.engine.schedules import FlowSchedule, schedule_from
@@ -43,11 +53,11 @@ class ConnectionSettings:
     """Rises with every change of the settings or a secret."""
     enabled: bool
     payables: Side
-    ledger: Side
+    erp: Side
     flows: Mapping[Flow, FlowSchedule]
 
     def announced_among(self, able: frozenset[Flow]) -> frozenset[Flow]:
-        """Of the flows that a ledger is able to announce, those whose announcements are wanted."""
+        """Of the flows that an ERP is able to announce, those whose announcements are wanted."""
         return frozenset(flow for flow, each in self.flows.items() if flow in able and each.enabled and each.webhook)
 
 
@@ -58,21 +68,37 @@ class Sides:
     connection: str
     company: str
     version: int
-    ledger: Ledger
+    erp: Erp
     payables: Payables
     mapping: MappingRules
     redacted: frozenset[str]
     webhook_token: str | None = field(default=None, repr=False)
     """What notifications are signed with; None where none is set."""
     system: str = ""
-    """The ledger's id."""
+    """The ERP's id."""
     announced: frozenset[Flow] = frozenset()
-    """Flows that the ledger's own notifications are to start."""
+    """Flows that the ERP's own notifications are to start."""
+    inbound: Inbound | None = None
+    """The way of its invoices into the payables system, where they go that way."""
+    writes_notes: bool = False
+    """Whether an invoice's standing is put to it in the ERP."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ERP, where bills are posted to it."""
+        return ledger_of(self.erp)
+
+    @property
+    def source(self) -> Source:
+        """The ERP, where its invoices go into the payables system."""
+        return source_of(self.erp)
 
     async def close(self) -> None:
         """Lets go of sessions and pooled connections."""
-        await self.ledger.close()
+        await self.erp.close()
         await self.payables.close()
+        if self.inbound is not None:
+            await self.inbound.close()
 
 
 async def load_settings(database: Database, vault: Vault, connection: str) -> ConnectionSettings:
@@ -100,7 +126,7 @@ async def load_settings(database: Database, vault: Vault, connection: str) -> Co
         version=row["version"],
         enabled=row["enabled"],
         payables=side(payables.id, payables, found),
-        ledger=side("erp", registry.ledger(row["system"]).manifest, {}),
+        erp=side("erp", registry.erp(row["system"]).manifest, {}),
         flows={Flow(name): schedule_from(each) for name, each in settings["flows"].items()},
     )
 
@@ -119,20 +145,31 @@ def mapping_from(settings: Mapping[str, Any]) -> MappingRules:
 
 def open_sides(settings: ConnectionSettings, *, clock: Clock, guard: Guard | None = None) -> Sides:
     """Opens both sides; nothing is called yet."""
-    ledger = registry.ledger(settings.system)
+    erp = registry.erp(settings.system)
     payables = registry.payables()
+    gives = isinstance(erp, SourceConnector)
     return Sides(
         connection=settings.id,
         company=settings.company,
         version=settings.version,
-        ledger=ledger.open(settings.ledger, clock, guard),
+        erp=erp.open(settings.erp, clock, guard),
         payables=payables.open(settings.payables, clock, guard),
-        mapping=settings.ledger.mapping,
-        redacted=ledger.manifest.redacted | payables.manifest.redacted,
+        mapping=settings.erp.mapping,
+        redacted=erp.manifest.redacted | payables.manifest.redacted,
         webhook_token=settings.payables.secrets.get("webhook_token"),
         system=settings.system,
-        announced=settings.announced_among(ledger.capabilities.announces),
+        announced=settings.announced_among(erp.capabilities.announces),
+        inbound=_open_inbound(payables, settings, clock, guard) if gives else None,
+        writes_notes=gives and settings.erp.values.get(WRITE_BACK) == AS_NOTE,
     )
+
+
+def _open_inbound(
+    payables: PayablesConnector, settings: ConnectionSettings, clock: Clock, guard: Guard | None
+) -> Inbound:
+    if payables.open_inbound is None:
+        raise TypeError(f"{payables.manifest.name} takes no invoices in.")
+    return payables.open_inbound(settings.payables, str(settings.erp.values[INVOICE_ROUTE]), clock, guard)
 
 
 async def unknown_connection(database: Database, connection: str) -> UnknownConnection:

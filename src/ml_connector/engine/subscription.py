@@ -2,7 +2,7 @@
 
 The payables system keeps one subscription a kind for a whole tenant. Connections of one tenant therefore share the
 address of the first of them, and what is for another company is passed on to the connection of that company.
-A ledger keeps them company by company: each connection has its own.
+An ERP keeps them company by company: each connection has its own.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sqlalchemy import text
 from ml_connector.connectors import registry
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.engine.runs import defer_work
+from ml_connector.engine.schedules import BY_PAYABLES
 from ml_connector.flows.workplace import Workplace
 from ml_connector.records.flow import Flow
 from ml_connector.store.trail import Scribe
@@ -28,7 +29,7 @@ TRY_AGAIN: Final = timedelta(minutes=10)
 _MARK: Final = "subscription"
 MADE: Final = "at "
 CHANGES: Final = "changes"
-"""The mark of a ledger's subscriptions: there for as long as there may be any."""
+"""The mark of an ERP's subscriptions: there for as long as there may be any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,12 @@ async def keep_subscribed(place: Workplace, receiver: Receiver, *, token: str | 
 
 
 async def keep_announced(place: Workplace, receiver: Receiver, *, system: str, flows: frozenset[Flow]) -> None:
-    """Sees to it twice a day that the ledger tells of changes in these flows, and in no others any more.
+    """Sees to it twice a day that the ERP tells of changes in these flows, and in no others any more.
 
     A failure is told and tried again; the flows run by their schedules whatever comes of it.
     """
     address = _address(receiver, system, place)
-    if not place.ledger.capabilities.announces:
+    if not place.erp.capabilities.announces:
         return
     if not await _is_due(place, CHANGES, address, or_missing=bool(flows)):
         return
@@ -69,7 +70,7 @@ async def keep_announced(place: Workplace, receiver: Receiver, *, system: str, f
     # From here on there may be subscriptions, whatever becomes of this process.
     await _note(place, CHANGES, "The ledger was asked to tell of changes; it has not answered yet.")
     try:
-        await place.ledger.subscribe_changes(flows, url=address, secret=secret, now=place.clock())
+        await place.erp.subscribe_changes(flows, url=address, secret=secret, now=place.clock())
     except ConnectorError as error:
         log.warning(
             "The ledger does not tell of changes; the schedules go on.", connection=place.connection, error=str(error)
@@ -85,7 +86,7 @@ async def keep_announced(place: Workplace, receiver: Receiver, *, system: str, f
 
 
 def change_secret(scribe: Scribe, connection: str) -> str:
-    """What a ledger's notifications of changes for that connection carry. Never configured, never stored."""
+    """What an ERP's notifications of changes for that connection carry. Never configured, never stored."""
     return scribe.derived_secret("change notifications", connection)
 
 
@@ -145,10 +146,10 @@ async def _is_first_of_tenant(place: Workplace) -> bool:
     row = await place.database.fetch_one(
         """SELECT min(other.id) AS first FROM connection other
         JOIN connection mine ON mine.id = :c
-        JOIN schedule s ON s.connection_id = other.id AND s.flow = 'invoices' AND s.webhook AND s.enabled
+        JOIN schedule s ON s.connection_id = other.id AND s.flow = ANY(:flows) AND s.webhook AND s.enabled
         WHERE other.enabled AND other.settings -> :p ->> 'client_id' = mine.settings -> :p ->> 'client_id'
             AND other.settings -> :p ->> 'base_url' IS NOT DISTINCT FROM mine.settings -> :p ->> 'base_url'""",
-        c=place.connection, p=payables,
+        c=place.connection, p=payables, flows=[str(each) for each in BY_PAYABLES],
     )  # fmt: skip
     return row is not None and row["first"] == place.connection
 

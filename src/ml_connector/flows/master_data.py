@@ -76,7 +76,7 @@ class MasterDataFlow:
 
     async def _read(self) -> None:
         mark = await self._mark()
-        mode = self.place.ledger.capabilities.reads[self.flow]
+        mode = self.place.erp.capabilities.reads[self.flow]
         everything = mode is ReadMode.SNAPSHOT or self.options.full or self.options.touch or mark is None
         if not everything and self._sweep_is_due(mark):
             # A short list is read whole in fewer calls than its changes and its keys.
@@ -86,7 +86,7 @@ class MasterDataFlow:
         sweeps = everything and await self.imports.count_keys(at_most=1) > 0
         seen: set[str] = set()
         newest = since
-        async for page in read_ahead(self.place.ledger.read(self.flow, since=since)):
+        async for page in read_ahead(self.place.erp.read(self.flow, since=since)):
             self.place.go_on()
             newest = page.mark or newest
             self.counts.read += len(page.records)
@@ -95,7 +95,7 @@ class MasterDataFlow:
                 seen.update(record.key for record in page.records)
         swept = everything
         if not everything and self._sweep_is_due(mark):
-            async for keys in self.place.ledger.keys(self.flow):
+            async for keys in self.place.erp.keys(self.flow):
                 seen.update(keys)
             sweeps = swept = True
         if sweeps:

@@ -9,12 +9,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from ml_connector.connectors.base import Clock, Ledger, MappingRules, Payables
+from ml_connector.connectors.base import (
+    Clock,
+    Erp,
+    Inbound,
+    Ledger,
+    MappingRules,
+    Payables,
+    Source,
+    ledger_of,
+    source_of,
+)
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Unavailable
 from ml_connector.records.reason import Reason
 from ml_connector.store.database import Database
 from ml_connector.store.documents import Documents
 from ml_connector.store.trail import Scribe
+from ml_connector.store.vault import Vault
 
 SIDE_REASONS: Final = frozenset({Reason.SIGN_IN_REFUSED, Reason.RIGHTS_MISSING, Reason.ADDRESS_WRONG})
 """Refusals that concern a whole side, not one record."""
@@ -37,7 +48,7 @@ class Workplace:
     connection: str
     company: str
     epoch: int
-    ledger: Ledger
+    erp: Erp
     payables: Payables
     mapping: MappingRules
     database: Database
@@ -52,6 +63,29 @@ class Workplace:
     invoices_at_rest: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while no invoice is being worked: imports give way to invoices."""
     random: random.Random = field(default_factory=random.SystemRandom)
+    route: Inbound | None = None
+    """The way of the ERP's invoices into the payables system, where they go that way."""
+    writes_notes: bool = False
+    """Whether an invoice's standing is put to it in the ERP."""
+    vault: Vault | None = field(default=None, repr=False)
+    """Where the address an invoice is handed in at is kept."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ERP, where bills are posted to it."""
+        return ledger_of(self.erp)
+
+    @property
+    def source(self) -> Source:
+        """The ERP, where its invoices go into the payables system."""
+        return source_of(self.erp)
+
+    @property
+    def inbound(self) -> Inbound:
+        """The way of the ERP's invoices into the payables system."""
+        if self.route is None:
+            raise TypeError(f"Invoices of {self.erp.name} do not go into the payables system.")
+        return self.route
 
     def documents(self) -> Documents:
         """The connection's documents, written under its lease."""
@@ -59,7 +93,7 @@ class Workplace:
 
     def side_of(self, error: ConnectorError) -> str:
         """Which side an error came from."""
-        return "ledger" if error.system == self.ledger.name else "payables"
+        return "ledger" if error.system == self.erp.name else "payables"
 
     def concerns_side(self, error: ConnectorError) -> bool:
         """True where the error speaks of the whole side: it is out of reach, or lets us not in."""

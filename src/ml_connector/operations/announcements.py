@@ -1,7 +1,8 @@
-"""A ledger's calls that something changed: each one an order to run the flows concerned, never more than a hint."""
+"""An ERP's calls that something changed: each one an order to run the flows concerned, never more than a hint."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -9,13 +10,18 @@ import structlog
 from sqlalchemy import text
 
 from ml_connector.connectors import registry
-from ml_connector.connectors.base import Announcements
+from ml_connector.connectors.base import Announcements, SourceConnector
 from ml_connector.engine.process import Process
 from ml_connector.engine.runs import defer_work
 from ml_connector.engine.subscription import change_secret
 from ml_connector.records.flow import Flow, in_order
+from ml_connector.store.keys import KeyProblem
+from ml_connector.store.vault import SecretUnreadable
 
 log = structlog.get_logger(__name__)
+
+SIGNATURE_KEY: Final = "webhook_key"
+"""The secret setting of a source that its calls are signed with: it makes the key itself, a person brings it here."""
 
 
 class Heard(StrEnum):
@@ -28,21 +34,25 @@ class Heard(StrEnum):
 
 
 class AnnouncementDesk:
-    """Takes the ledgers' calls. One for a process."""
+    """Takes the ERPs' calls. One for a process."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        announcing = {each: registry.ledger(each).announcements for each in registry.ledger_ids()}
+        announcing = {each: registry.erp(each).announcements for each in registry.erp_ids()}
         self._readers = {each: reader for each, reader in announcing.items() if reader is not None}
 
     def reader(self, system: str) -> Announcements | None:
         """What reads the calls of that system; None where it makes none."""
         return self._readers.get(system)
 
-    async def take(self, system: str, connection: str, *, body: bytes) -> Heard:
+    async def take(self, system: str, connection: str, *, body: bytes, headers: Mapping[str, str]) -> Heard:
         """Queues a run of each flow in which something changed: nothing is lost after ACCEPTED."""
+        secret = await self._secret(system, connection)
+        if not secret:
+            log.warning("A change notification cannot be checked.", connection=connection[:64], system=system)
+            return Heard.DISCARDED
         try:
-            flows = self._readers[system].parse(body, secret=change_secret(self._process.scribe, connection))
+            flows = self._readers[system].parse(body, headers=headers, secret=secret)
         except ValueError as error:
             log.warning("A change notification could not be read.", connection=connection[:64], error=str(error))
             return Heard.NOT_READABLE
@@ -50,6 +60,15 @@ class AnnouncementDesk:
             log.warning("A change notification was discarded.", connection=connection[:64], system=system)
             return Heard.DISCARDED
         return Heard.ACCEPTED
+
+    async def _secret(self, system: str, connection: str) -> str | None:
+        """What that connection's calls carry, or are signed with; None where it is not known."""
+        if not isinstance(registry.erp(system), SourceConnector):
+            return change_secret(self._process.scribe, connection)
+        try:
+            return await self._process.vault.get(self._process.database, connection[:64], "erp", SIGNATURE_KEY)
+        except (KeyProblem, SecretUnreadable):
+            return None
 
     async def _queue(self, system: str, connection: str, flows: frozenset[Flow]) -> bool:
         """Runs of those flows that notifications may start. False where there are none among them."""

@@ -14,9 +14,13 @@ from pydantic_core import ErrorDetails
 
 from ml_connector.connectors import registry
 from ml_connector.connectors.base import (
+    INVOICE_ROUTE,
     DimensionRule,
+    ErpConnector,
     LedgerConnector,
     MappingRules,
+    PayablesConnector,
+    SourceConnector,
 )
 from ml_connector.connectors.manifest import Manifest
 from ml_connector.engine.schedules import DEFAULTS, FlowSchedule, flows_of
@@ -161,9 +165,11 @@ class _Reading:
             )
         erp = raw.get("erp") if isinstance(raw, dict) else None
         system = erp.get("system") if isinstance(erp, dict) else None
-        known = system in registry.ids() and isinstance(registry.connector(str(system)), LedgerConnector)
+        known = system in registry.ids() and isinstance(
+            registry.connector(str(system)), LedgerConnector | SourceConnector
+        )
         if known and isinstance(erp, dict):
-            self._check_alternatives(erp, (*place, "erp"), registry.ledger(str(system)).manifest)
+            self._check_alternatives(erp, (*place, "erp"), registry.erp(str(system)).manifest)
         model = connection_model(str(system)) if known else any_connection_model()
         try:
             section = model.model_validate(raw)
@@ -180,19 +186,33 @@ class _Reading:
                 self._add(place, f"One of `{pair[0]}` and `{pair[1]}` is required.")
 
     def _accept(self, name: str, system: str, section: Any, place: Place) -> ConnectionConfiguration:
-        ledger, payables = registry.ledger(system), registry.payables()
+        connector, payables = registry.erp(system), registry.payables()
         accepted = ConnectionConfiguration(
             name=name,
             company=section.company,
             system=system,
             basware=_side(section.basware, payables.manifest),
-            erp=_side(section.erp, ledger.manifest),
-            flows=_flows(section.flows, flows_of(ledger.capabilities, payables.capabilities)),
+            erp=_side(section.erp, connector.manifest),
+            flows=_flows(section.flows, flows_of(connector.capabilities, payables.capabilities)),
             mapping=_mapping(section.mapping or MappingSection()),
             line=self.source.line(place),
         )
+        self._check_route(accepted, connector, payables, place)
         self._advise_on_secrets(accepted, place)
         return accepted
+
+    def _check_route(
+        self, accepted: ConnectionConfiguration, connector: ErpConnector, payables: PayablesConnector, place: Place
+    ) -> None:
+        """An ERP's invoices enter the payables system by a route that it has."""
+        if not isinstance(connector, SourceConnector):
+            return
+        defaults = {each.name: each.default for each in connector.manifest.fields}
+        route = accepted.erp.values.get(INVOICE_ROUTE) or defaults.get(INVOICE_ROUTE)
+        known = payables.capabilities.inbound_routes
+        if route not in known:
+            said = f"{payables.manifest.name} has no such way for invoices to enter by; known: {', '.join(known)}."
+            self._add((*place, "erp", INVOICE_ROUTE), said)
 
     def _advise_on_secrets(self, accepted: ConnectionConfiguration, place: Place) -> None:
         for side, settings in (("basware", accepted.basware), ("erp", accepted.erp)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ml_connector.connectors import registry
-from ml_connector.connectors.base import LedgerConnector, PayablesConnector
+from ml_connector.connectors.base import ErpConnector, PayablesConnector
 from ml_connector.engine.sides import UnknownConnection
 from ml_connector.operations.faults import nearest
 from ml_connector.store.database import Database
@@ -23,9 +23,9 @@ async def require_connection(database: Database, connection: str) -> None:
     raise UnknownConnection(f"There is no connection {connection}. {hint}")
 
 
-async def system_of(database: Database, connection: str) -> tuple[LedgerConnector, PayablesConnector]:
+async def system_of(database: Database, connection: str) -> tuple[ErpConnector, PayablesConnector]:
     """The two connectors of a connection. Raises `UnknownConnection`."""
     await require_connection(database, connection)
     row = await database.fetch_one("SELECT system FROM connection WHERE id = :c", c=connection)
     assert row is not None
-    return registry.ledger(row["system"]), registry.payables()
+    return registry.erp(row["system"]), registry.payables()

@@ -32,7 +32,7 @@ class Pinged:
 
 
 async def ping(process: Process, connection: str) -> AsyncIterator[Pinged]:
-    """Both sides at once, each step as it is done. Raises `UnknownConnection`."""
+    """All that is spoken to at once, each step as it is done. Raises `UnknownConnection`."""
     await require_connection(process.database, connection)
     sides = await process.open_sides(connection)
     steps: asyncio.Queue[Pinged | None] = asyncio.Queue()
@@ -46,9 +46,10 @@ async def ping(process: Process, connection: str) -> AsyncIterator[Pinged]:
         finally:
             steps.put_nowait(None)
 
-    tests = [
-        asyncio.create_task(test(side.name, side.ping())) for side in (sides.payables, sides.ledger)
-    ]  # fmt: skip
+    tests = [asyncio.create_task(test(side.name, side.ping())) for side in (sides.payables, sides.erp)]
+    if sides.inbound is not None:
+        name = f"{sides.payables.name}, invoices in"
+        tests.append(asyncio.create_task(test(name, sides.inbound.ping())))
     try:
         running = len(tests)
         while running:

@@ -88,8 +88,8 @@ async def choose_flows(database: Database, connection: str, names: Sequence[str]
 
     Raises `UnknownConnection`, `UnknownFlow`.
     """
-    ledger, payables = await system_of(database, connection)
-    had = flows_of(ledger.capabilities, payables.capabilities)
+    erp, payables = await system_of(database, connection)
+    had = flows_of(erp.capabilities, payables.capabilities)
     if names:
         for name in names:
             if name not in had:

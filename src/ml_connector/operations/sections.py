@@ -25,7 +25,7 @@ from pydantic import (
 
 from ml_connector.connectors import registry
 from ml_connector.connectors.base import (
-    LedgerConnector,
+    ErpConnector,
     MappingRules,
 )
 from ml_connector.connectors.manifest import FormField, Manifest
@@ -113,7 +113,7 @@ class FlowSection(Section):
 
 
 class InvoicesSection(FlowSection):
-    """When invoices are looked for."""
+    """When invoices, or what became of them, are looked for."""
 
     webhook: bool | None = Field(None, description="Whether notifications start the flow too; true if left out.")
 
@@ -161,20 +161,20 @@ class MappingSection(Section):
 @cache
 def connection_model(system: str) -> type[Section]:
     """The model of a connection to that ERP. Raises `UnknownSystem`."""
-    ledger, payables = registry.ledger(system), registry.payables()
+    connector, payables = registry.erp(system), registry.payables()
     title = "".join(word.capitalize() for word in system.split("-"))
-    polled = _polled_section(title, ledger)
+    polled = _polled_section(title, connector)
     system_key: dict[str, tuple[Any, Any]] = {
-        "system": (Literal[system], Field(title="System", description=ledger.manifest.name))
+        "system": (Literal[system], Field(title="System", description=connector.manifest.name))
     }
     return _connection(
         title,
-        erp=side_model(f"{title}Erp", with_addresses(ledger.manifest), system_key),
+        erp=side_model(f"{title}Erp", with_addresses(connector.manifest), system_key),
         flows={
-            flow: AnnouncedSection if flow in ledger.capabilities.announces else polled
-            for flow in schedules.flows_of(ledger.capabilities, payables.capabilities)
+            flow: AnnouncedSection if flow in connector.capabilities.announces else polled
+            for flow in schedules.flows_of(connector.capabilities, payables.capabilities)
         },
-        mapping=_mapping_section(title, ledger),
+        mapping=_mapping_section(title, connector),
     )
 
 
@@ -183,7 +183,7 @@ def any_connection_model() -> type[Section]:
     """The model of a connection whose ERP is not known: all else is still checked."""
 
     def known(system: str) -> str:
-        raise ValueError(f"There is no such system. {nearest(system, registry.ledger_ids())}")
+        raise ValueError(f"There is no such system. {nearest(system, registry.erp_ids())}")
 
     erp = create_model("AnyErp", __config__=ConfigDict(extra="allow"), system=Annotated[Text, AfterValidator(known)])
     return _connection("Any", erp=erp, flows=dict.fromkeys(Flow, AnnouncedSection))
@@ -191,7 +191,7 @@ def any_connection_model() -> type[Section]:
 
 def file_model() -> type[BaseModel]:
     """The model of the whole file, for its JSON Schema."""
-    models = [connection_model(each) for each in registry.ledger_ids()]
+    models = [connection_model(each) for each in registry.erp_ids()]
     connection = RootModel[_union(models)]
     names = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
     connections = dict[names, connection]
@@ -199,7 +199,7 @@ def file_model() -> type[BaseModel]:
 
 
 def with_addresses(manifest: Manifest) -> tuple[FormField, ...]:
-    """A ledger's settings, with those that every ledger has."""
+    """An ERP's settings, with those that every ERP has."""
     named = {each.name for each in manifest.fields}
     return manifest.fields + tuple(each for each in _ADDRESSES if each.name not in named)
 
@@ -244,7 +244,7 @@ def _payables_model() -> type[Section]:
 def _flows_model(title: str, flows: Mapping[Flow, type[FlowSection]]) -> type[Section]:
     members: dict[str, Any] = {
         flow.name.lower(): (
-            (InvoicesSection if flow is Flow.INVOICES else section) | None,
+            (InvoicesSection if flow in schedules.BY_PAYABLES else section) | None,
             Field(None, alias=flow.value),
         )
         for flow, section in flows.items()
@@ -252,14 +252,14 @@ def _flows_model(title: str, flows: Mapping[Flow, type[FlowSection]]) -> type[Se
     return create_model(title, __base__=Section, **members)
 
 
-def _polled_section(title: str, ledger: LedgerConnector) -> type[FlowSection]:
+def _polled_section(title: str, connector: ErpConnector) -> type[FlowSection]:
     """The section of a flow whose changes that ERP does not announce: it can only be told not to wait for them."""
-    able = ", ".join(flow for flow in Flow if flow in ledger.capabilities.announces)
+    able = ", ".join(flow for flow in Flow if flow in connector.capabilities.announces)
 
     def refuse(webhook: bool | None) -> bool | None:
         if webhook:
             raise ValueError(
-                f"{ledger.manifest.name} does not announce changes of these: the flow runs by its schedule. "
+                f"{connector.manifest.name} does not announce changes of these: the flow runs by its schedule. "
                 + (f"`webhook` is for invoices, {able}." if able else "`webhook` is for invoices.")
             )
         return webhook
@@ -269,15 +269,15 @@ def _polled_section(title: str, ledger: LedgerConnector) -> type[FlowSection]:
     return create_model(f"{title}PolledFlow", __base__=FlowSection, webhook=(webhook, None))
 
 
-def _mapping_section(title: str, ledger: LedgerConnector) -> type[MappingSection]:
+def _mapping_section(title: str, connector: ErpConnector) -> type[MappingSection]:
     """The section of the mapping; where the ERP fixes what dimensions are called, no other name will do."""
-    names = ledger.capabilities.dimension_names
+    names = connector.capabilities.dimension_names
     if not names:
         return MappingSection
 
     def known(name: str) -> str:
         if name.upper() not in {each.upper() for each in names}:
-            raise ValueError(f"{ledger.manifest.name} has no such dimension; there are {', '.join(names)}.")
+            raise ValueError(f"{connector.manifest.name} has no such dimension; there are {', '.join(names)}.")
         return name
 
     told = Field(description="The ERP's own name of the dimension.", examples=list(names))

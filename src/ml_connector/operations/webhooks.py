@@ -1,6 +1,6 @@
 """Notifications of the payables system: checked on their raw bytes, kept once, turned into work.
 
-Those of the ledgers stand in announcements.py.
+Those of the ERPs stand in announcements.py.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ml_connector.connectors import registry
 from ml_connector.connectors.base import Notification, NotificationKind, Verdict, WebhookVerifier
 from ml_connector.engine.process import Process
 from ml_connector.engine.runs import defer_work
+from ml_connector.engine.schedules import BY_PAYABLES
 from ml_connector.engine.sides import ConnectionSettings, UnknownConnection, load_settings
 from ml_connector.engine.subscription import MADE
-from ml_connector.records.flow import Flow
 from ml_connector.store.keys import KeyProblem
 from ml_connector.store.vault import SecretUnreadable
 
@@ -104,10 +104,10 @@ class WebhookDesk:
         except (UnknownConnection, KeyProblem, SecretUnreadable) as error:
             log.warning("A notification cannot be checked.", connection=connection, error=str(error))
             return None
-        flow = settings.flows.get(Flow.INVOICES)
+        flows = [each for flow, each in settings.flows.items() if flow in BY_PAYABLES]
         return _Known(
             version=settings.version, token=settings.payables.secrets.get(TOKEN_FIELD, ""),
-            verifier=_verifier(settings), wanted=flow is not None and flow.enabled and flow.webhook,
+            verifier=_verifier(settings), wanted=any(each.enabled and each.webhook for each in flows),
         )  # fmt: skip
 
     async def _keep(self, connection: str, notification: Notification) -> None:
@@ -140,9 +140,10 @@ async def wake_unsubscribed(process: Process) -> None:
     await process.database.execute(
         """UPDATE connection c SET next_due = least(c.next_due, :now)
         FROM schedule s LEFT JOIN mark m ON m.connection_id = s.connection_id
-            AND m.flow = CASE s.flow WHEN 'invoices' THEN 'subscription' ELSE 'changes' END
+            AND m.flow = CASE WHEN s.flow = ANY(:by_payables) THEN 'subscription' ELSE 'changes' END
         WHERE s.connection_id = c.id AND s.enabled AND s.webhook AND c.enabled
             AND (m.value IS NULL OR NOT starts_with(m.value, :made))""",
         now=process.clock(),
         made=f"{MADE}{process.settings.public_url.rstrip('/')}/",
+        by_payables=[str(each) for each in BY_PAYABLES],
     )

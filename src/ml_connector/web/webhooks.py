@@ -23,7 +23,7 @@ _REFUSED: Final = {
 
 @router.post("/webhooks/{system}/{connection}")
 async def take(system: str, connection: str, request: Request) -> Response:
-    """A notification of the payables system, or one that a ledger makes of its changes."""
+    """A notification of the payables system, or one that an ERP makes of its changes."""
     reader: Announcements | None = request.app.state.announcements.reader(system)
     if reader is not None and (token := reader.answer_handshake(request.url.query)) is not None:
         return PlainTextResponse(token)
@@ -42,7 +42,7 @@ async def take(system: str, connection: str, request: Request) -> Response:
 
 @router.get("/webhooks/{system}/{connection}")
 async def shake_hands(system: str, connection: str, request: Request) -> Response:
-    """A ledger's question whether we listen, where it asks by GET."""
+    """An ERP's question whether we listen, where it asks by GET."""
     del connection
     reader: Announcements | None = request.app.state.announcements.reader(system)
     token = None if reader is None else reader.answer_handshake(request.url.query)
@@ -63,7 +63,7 @@ async def _take_notification(payables: str, connection: str, request: Request, b
 
 async def _take_changes(system: str, connection: str, request: Request, body: bytes) -> Response:
     """The answer tells nothing of whether it was believed."""
-    heard = await request.app.state.announcements.take(system, connection, body=body)
+    heard = await request.app.state.announcements.take(system, connection, body=body, headers=request.headers)
     request.app.state.counted.notification(str(heard))
     if heard is Heard.NOT_READABLE:
         return problem(400, "The notification cannot be read.")

@@ -82,8 +82,8 @@ def test_the_flows_of_all_genuine_notices_are_told_once() -> None:
         ]
     ]
     told = json.dumps({"value": [*entries, 5]}).encode()
-    assert ANNOUNCEMENTS.parse(told, secret="secret") == {Flow.VENDORS, Flow.PAYMENTS}
-    assert ANNOUNCEMENTS.parse(told, secret="another") == frozenset()
+    assert ANNOUNCEMENTS.parse(told, headers={}, secret="secret") == {Flow.VENDORS, Flow.PAYMENTS}
+    assert ANNOUNCEMENTS.parse(told, headers={}, secret="another") == frozenset()
 
 
 def test_handshake() -> None:
