@@ -8,9 +8,10 @@ A method is a function registered by service and name:
 `asked` holds every declared parameter (the frame has refused calls that lack one) with amounts as Decimal; tablesets in
 it (`ds`) are read: rows of known tables, columns in the types of the schema, dates cut to `YYYY-MM-DDTHH:MM:SS`, only
 the columns that came along, unknown columns dropped but those of `..._c`. What raises Refusal is taken back. Writes
-through sets (POST, PATCH, DELETE) are registered by table with `writer`. Modules that register are imported by the
-frame: `documents`; it also takes ACTIONS, PAGES and bills() from `document_hooks` and seed_documents(books) from
-`document_seed`.
+through sets (POST, PATCH, DELETE) are registered by table with `writer`. What time brings about, such as a task that
+ends, is registered with `due`: it runs before every request, so that nobody needs a timer. The module `documents`
+imports all that register; the frame also takes ACTIONS, PAGES and bills() from `document_hooks` and
+seed_documents(books) from `document_seed`.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Writer(Protocol):
 
 OPERATIONS: dict[tuple[str, str], Operation] = {}
 WRITERS: dict[str, Writer] = {}
+DUE: list[Callable[[Books], None]] = []
 
 
 def operation(service: str, *names: str) -> Callable[[Operation], Operation]:
@@ -83,6 +85,12 @@ def operation(service: str, *names: str) -> Callable[[Operation], Operation]:
 def writer(table: str, how: Writer) -> None:
     """Registers who writes the rows of a table."""
     WRITERS[table] = how
+
+
+def due(function: Callable[[Books], None]) -> Callable[[Books], None]:
+    """Registers what may have come about since the last request."""
+    DUE.append(function)
+    return function
 
 
 def tableset(value: Any) -> Tableset:
