@@ -241,16 +241,18 @@ BASWARE_ALONE = frozenset(
 """Calls that are the same whichever ledger stands on the other side: tried with one of them."""
 
 
-def each(names: Callable[[Way], Iterable[str]]) -> pytest.MarkDecorator:
+def each(names: Callable[[Way], Iterable[str]], *, ways: Sequence[Way] = WAYS) -> pytest.MarkDecorator:
     """Parametrizes `way` and `name` with what each ledger has of it."""
     cases = [
         pytest.param(way, name, id=f"{way}, {name}")
-        for way in WAYS
+        for way in ways
         for name in names(way)
         if way is BUSINESS_CENTRAL_WAY or name not in BASWARE_ALONE
     ]
     return pytest.mark.parametrize(("way", "name"), cases, indirect=["way"])
 
 
+ONE_OF_A_KIND: Sequence[Way] = (BUSINESS_CENTRAL_WAY, SAP_BUSINESS_ONE_WAY)
+"""One ledger that posts separately and one that posts at once: what the engine writes down differs by that alone."""
 with_one_ledger = pytest.mark.parametrize("way", [BUSINESS_CENTRAL_WAY], indirect=True, ids=str)
 """For what is the engine's alone, whatever ledger it works with."""

@@ -8,7 +8,16 @@ import time
 from random import Random
 
 import pytest
-from crash_ledgers import IMPORT_VENDORS, PAYMENT_RESPONSE, REQUEST_STATUS, Call, Way, each
+from crash_ledgers import (
+    IMPORT_VENDORS,
+    ONE_OF_A_KIND,
+    PAYMENT_RESPONSE,
+    REQUEST_STATUS,
+    Call,
+    Way,
+    each,
+    with_one_ledger,
+)
 from crash_world import Checkpoint, Child, Fields, World, check_imported, check_paid, pay_all
 
 from simulation.ledgers import DRAFT, POSTED
@@ -116,7 +125,7 @@ def test_every_call_of_the_way_is_among_those_at_which_it_is_killed(world: World
 # ------------------------------------------------------------------ checkpoints
 
 
-@each(lambda way: way.steps)
+@each(lambda way: way.steps, ways=ONE_OF_A_KIND)
 def test_killed_before_a_checkpoint_is_committed(world: World, name: str) -> None:
     checkpoint = Checkpoint(world, name)
     offered, child = begin(world)
@@ -126,7 +135,7 @@ def test_killed_before_a_checkpoint_is_committed(world: World, name: str) -> Non
     check(world, offered)
 
 
-@each(lambda way: way.steps)
+@each(lambda way: way.steps, ways=ONE_OF_A_KIND)
 def test_killed_when_a_checkpoint_was_committed_and_before_the_process_knew(world: World, name: str) -> None:
     checkpoint = Checkpoint(world, name)
     offered, child = begin(world)
@@ -136,7 +145,7 @@ def test_killed_when_a_checkpoint_was_committed_and_before_the_process_knew(worl
     check(world, offered)
 
 
-@each(lambda way: [step for step in ("to create", "created", "posted") if step in way.steps])
+@each(lambda way: [step for step in ("to create", "created", "posted") if step in way.steps], ways=ONE_OF_A_KIND)
 def test_killed_and_its_last_commit_comes_when_the_next_process_has_begun(world: World, name: str) -> None:
     checkpoint = Checkpoint(world, name)
     offered, child = begin(world)
@@ -186,6 +195,7 @@ def test_killed_at_a_call_of_a_payment(world: World, name: str, kind: str) -> No
     check_paid(world, offered)
 
 
+@with_one_ledger
 @pytest.mark.parametrize("committed", [False, True], ids=["not committed", "committed"])
 def test_killed_at_the_checkpoint_of_a_payment(world: World, committed: bool) -> None:
     offered = prepare_payments(world)
@@ -217,6 +227,7 @@ def test_killed_at_a_call_of_an_import(world: World, name: str, kind: str) -> No
     check_imported(world)
 
 
+@with_one_ledger
 @pytest.mark.parametrize("committed", [False, True], ids=["not committed", "committed"])
 @pytest.mark.parametrize("step", ["sent", "imported"])
 def test_killed_at_a_checkpoint_of_an_import(world: World, step: str, committed: bool) -> None:

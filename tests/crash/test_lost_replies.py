@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from crash_ledgers import IMPORT_VENDORS, PAYMENT_RESPONSE, WAYS, each
+from crash_ledgers import IMPORT_VENDORS, PAYMENT_RESPONSE, WAYS, each, with_one_ledger
 from crash_world import World, check_imported, check_paid, pay_all
 
 from simulation.systems import until
@@ -51,6 +51,7 @@ def test_trouble_with_every_third_write_of_an_invoice(world: World, trouble: str
     world.check(offered[:8], offered[8:])
 
 
+@with_one_ledger
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_trouble_with_a_payment_response(world: World, trouble: str) -> None:
     offered = world.offer(world.companies[0], GOOD)
@@ -66,6 +67,7 @@ def test_trouble_with_a_payment_response(world: World, trouble: str) -> None:
     check_paid(world, offered)
 
 
+@with_one_ledger
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_trouble_with_an_import(world: World, trouble: str) -> None:
     world.ask_for_runs("payment-terms")

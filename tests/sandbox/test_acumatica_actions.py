@@ -114,7 +114,7 @@ async def test_40_an_action_on_nothing_is_500_and_one_without_a_name_404(wire: W
 
 async def test_42_a_slow_action_is_done_before_it_answers(wire: Wire) -> None:
     made = await bill(wire)
-    await wire.control("actions", slow=30)
+    await wire.control("actions", slow=2)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(release(wire, made), 0.3)
     await wire.control("actions", slow=0)
