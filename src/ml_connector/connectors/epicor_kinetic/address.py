@@ -84,8 +84,8 @@ class Credentials:
             return cls(SignIn.BASIC, username=username, password=secrets["password"], api_key=api_key)
         if not _TOKEN_RESOURCE.search(token_url):
             raise wrong_settings(
-                "token_url is no token resource (which ends in /TokenResource.svc), and only that takes a user: leave it"
-                " out to sign in with user and password, or set client_id and client_secret"
+                "token_url is no token resource (which ends in /TokenResource.svc), and only that takes a user: leave"
+                " it out to sign in with user and password, or set client_id and client_secret"
             )
         return cls(
             SignIn.TOKEN_RESOURCE, token_url=token_url.rstrip("/") + "/", username=username,

@@ -20,6 +20,7 @@ from ml_connector.connectors.epicor_kinetic.auth import Session, body_of
 from ml_connector.connectors.epicor_kinetic.contract import (
     CLAUSES,
     INVOICE_SERVICE,
+    PARENT_COLUMNS,
     REVISION,
     ROW_ID,
     EntitySet,
@@ -153,6 +154,24 @@ class Kinetic:
                 raise unexpected(f"{of.name} does not keep to the filter on {REVISION}")
             after = reached
 
+    async def newest(self, of: EntitySet, column: str, *, select: Sequence[str]) -> Row | None:
+        """The row with the greatest value in a column; None where there is none, or the server does not list it."""
+        self._check(of, None, (*select, column))
+        if of.name in self._by_rows:
+            return None
+        options = {"$select": ",".join(select), "$orderby": f"{column} desc", "$top": "1"}
+        try:
+            body = await self._list(address(self.address.of_service(of.service, of.name), options))
+        except (Refused, Unavailable) as refusal:
+            if not await self._learns(of, None, refusal):
+                raise
+            return None
+        return next(iter(_rows_in(body)), None)
+
+    def lists(self, of: EntitySet) -> bool:
+        """False for a set that is known to be read by `GetRows` only."""
+        return of.name not in self._by_rows
+
     async def _newer(self, of: EntitySet, where: Where, select: Sequence[str]) -> tuple[list[Row], bool]:
         """One page of rows by version, and whether it was the last one."""
         if of.name not in self._by_rows:
@@ -235,8 +254,9 @@ class Kinetic:
         asked = where.dialect() if where is not None else ""
         by = f" BY {','.join(order)}" if order and asked else ""
         if not of.is_root:
-            # Children come with their parents: those are asked for by what they have in common, the company.
-            clauses[f"whereClause{tables[0]}"] = ""
+            # Children come with their parents, which are narrowed by what both have in common.
+            parents = where.within(PARENT_COLUMNS.get(of.service, frozenset())) if where is not None else None
+            clauses[f"whereClause{tables[0]}"] = parents.dialect() if parents is not None else ""
         clauses[f"whereClause{of.table}"] = f"{asked}{by}"
         body = await self._post(
             of.service, "GetRows", {**clauses, "pageSize": PAGE_SIZE, "absolutePage": page}, stores=False

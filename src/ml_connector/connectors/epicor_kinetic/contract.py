@@ -94,6 +94,15 @@ _TABLES_OF: Final[Mapping[str, str]] = {
 CLAUSES: Final[Mapping[str, tuple[str, ...]]] = {service: tuple(names.split()) for service, names in _TABLES_OF.items()}
 """The tables of each service that `GetRows` wants a where clause for, all of them (Epicor dossier 5.5); root first."""
 
+PARENT_COLUMNS: Final[Mapping[str, frozenset[str]]] = {
+    VENDOR_SERVICE: frozenset({"VendorNum"}),
+    INVOICE_SERVICE: frozenset({"VendorNum", "InvoiceNum"}),
+    CHART_SERVICE: frozenset({"COACode"}),
+    ORDER_SERVICE: frozenset({"PONum"}),
+    RECEIPT_SERVICE: frozenset({"VendorNum", "PurPoint", "PackSlip", "ChangeDate"}),
+}
+"""Columns that a service's root table has in common with its children: what narrows both in `GetRows`."""
+
 
 def _set(service: str, name: str, table: str, key: str, columns: str) -> EntitySet:
     keys = tuple(key.split())
@@ -142,7 +151,7 @@ SITES: Final = _set(SITE_SERVICE, "Plants", "Plant", "Company Plant1", "Name")
 ORDERS: Final = _set(
     ORDER_SERVICE, "POes", "POHeader", "Company PONum",
     "VendorNum OpenOrder VoidOrder OrderHeld Approve ApprovalStatus Confirmed OrderDate TermsCode CurrencyCode"
-    " DocTotalOrder CommentText POType ChangeDate",
+    " DocTotalOrder CommentText POType ChangeDate VendorVendorID",
 )  # fmt: skip
 ORDER_LINES: Final = _set(
     ORDER_SERVICE, "PODetails", "PODetail", "Company PONUM POLine",

@@ -5,7 +5,7 @@ Sets are asked in OData, `GetRows` in the server's own dialect (Epicor dossier 5
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -38,6 +38,16 @@ class Where:
             yield self.column
         for part in self.parts:
             yield from part.columns()
+
+    def within(self, columns: Collection[str]) -> Where | None:
+        """What of it is about these columns only, and follows from it; None where nothing is."""
+        if not self.joined:
+            return self if self.column in columns else None
+        parts = tuple(part.within(columns) for part in self.parts)
+        kept = tuple(part for part in parts if part is not None)
+        if not kept or (self.joined == "or" and len(kept) < len(parts)):
+            return None
+        return all_of(*kept) if self.joined == "and" else any_of(*kept)
 
     def odata(self) -> str:
         """As `$filter` says it."""
