@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from aiohttp import web
 
+from ml_connector.sandbox.basware.arrivals import Arrivals
 from ml_connector.sandbox.basware.batches import Batches
 from ml_connector.sandbox.basware.clean_up import CleanUp, Clearable
 from ml_connector.sandbox.basware.control import Control
@@ -15,14 +16,16 @@ from ml_connector.sandbox.basware.documents import Documents
 from ml_connector.sandbox.basware.errors import Refused
 from ml_connector.sandbox.basware.files import Files
 from ml_connector.sandbox.basware.imports import Imports
+from ml_connector.sandbox.basware.network import Network
 from ml_connector.sandbox.basware.notifications import Notifier
 from ml_connector.sandbox.basware.parts import Parts
 from ml_connector.sandbox.basware.request_status import Feedback, RequestStatus
 from ml_connector.sandbox.basware.resources import LISTS, SINGLE, Resource
+from ml_connector.sandbox.basware.smartpdf import SmartPdf
 from ml_connector.sandbox.basware.subscriptions import SubscriptionPages
 from ml_connector.sandbox.basware.target import Target
 from ml_connector.sandbox.basware.tokens import Tokens
-from ml_connector.sandbox.basware.wire import REQUEST_ID, answer
+from ml_connector.sandbox.basware.wire import REQUEST_ID, Fields, answer
 from ml_connector.sandbox.clock import Clock
 from ml_connector.sandbox.switchboard import Switchboard
 from ml_connector.sandbox.trade import TradingCompany
@@ -55,20 +58,35 @@ class Basware:
         target = Target(imports.newest_version)
         batches = Batches(clock, import_delay, apply=target.apply, announce=notifier.announce)
         imports.batches = batches
+        tokens, documents = Tokens(clock, token_seconds), Documents(clock, notifier.announce)
+        arrivals = Arrivals(clock, documents, self._unknown_in)
         self._parts = Parts(
             clock=clock,
-            tokens=Tokens(clock, token_seconds),
+            tokens=tokens,
             notifier=notifier,
-            documents=Documents(clock, notifier.announce),
+            documents=documents,
             imports=imports,
             target=target,
             batches=batches,
             files=Files(clock, file_origin),
             clean_up=CleanUp(lambda: batches.delay),
+            arrivals=arrivals,
+            network=Network(clock, arrivals),
+            smart_pdf=SmartPdf(clock, tokens, arrivals, file_origin),
             switchboard=self.switchboard,
         )
         self._control = Control(self._parts, companies)
         self._control.reset()
+
+    def _unknown_in(self, company: str, document: Fields) -> Iterator[str]:
+        """What a document names that the company does not have."""
+        self._parts.batches.settle()
+        supplier = document.get("supplierCode", "")
+        if supplier and not self._parts.target.knows_supplier(company, supplier):
+            yield f"supplier {supplier}"
+        for number in document.get("orderNumbers", []):
+            if not self._parts.target.knows_order(company, number):
+                yield f"order {number}"
 
     def applications(self) -> list[web.Application]:
         """The API and, for the next port, what its redirects lead to."""
@@ -78,6 +96,7 @@ class Basware:
         app = web.Application(client_max_size=_MOST_BYTES, middlewares=[_numbered])
         self.switchboard.install(app)
         app.middlewares.append(_refusals)
+        app.middlewares.append(self._arriving)
         parts, router = self._parts, app.router
         router.add_post("/v1/tokens", parts.tokens.issue)
         self._route_documents(router)
@@ -85,15 +104,17 @@ class Basware:
             self._route_imports(router, resource)
         self._route_statuses(router)
         self._route_subscriptions(router)
+        self._route_inbound(router)
         self._control.install(router)
         app.on_startup.append(self._start)
         app.on_cleanup.append(self._close)
         return app
 
     def _file_store(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(client_max_size=_MOST_BYTES)
         self.switchboard.install(app)
         app.router.add_get("/basware-sandbox/{key}", self._parts.files.read)
+        app.router.add_put("/smartpdf-upload/{key}", self._parts.smart_pdf.put)
         return app
 
     def _route_documents(self, router: web.UrlDispatcher) -> None:
@@ -172,6 +193,20 @@ class Basware:
         router.add_delete("/v1/subscriptions", guard("subscriptions.delete", pages.delete))
         router.add_get("/v1/tasks", guard("tasks.read", pages.tasks))
         router.add_get("/v1/tasks/{taskId}", guard("tasks.read", pages.task))
+
+    def _route_inbound(self, router: web.UrlDispatcher) -> None:
+        network = self._parts.network
+        router.add_post("/v2/smartpdf/invoiceUpload", self._parts.smart_pdf.ticket)
+        router.add_post("/v1/invoices/{bumId}", network.guard(network.send))
+        router.add_get("/v1/invoices/{bumId}", network.guard(network.read))
+        router.add_post("/v2/files", network.guard(network.upload))
+        router.add_get("/v2/notifications", network.guard(network.mailbox))
+        router.add_delete("/v2/notifications/{id}", network.guard(network.remove))
+
+    @web.middleware
+    async def _arriving(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._parts.arrivals.settle()
+        return await handler(request)
 
     async def _start(self, _: web.Application) -> None:
         self._parts.notifier.start()

@@ -15,6 +15,8 @@ from aiohttp import web
 from ml_connector.sandbox.basware import schema
 from ml_connector.sandbox.basware.approved import approved_documents
 from ml_connector.sandbox.basware.documents import Document, Flags
+from ml_connector.sandbox.basware.inbound_pages import PAGES as INBOUND_PAGES
+from ml_connector.sandbox.basware.inbound_pages import InboundPages
 from ml_connector.sandbox.basware.notifications import Subscription, Task
 from ml_connector.sandbox.basware.parts import Parts
 from ml_connector.sandbox.basware.wire import Fields, answer, read_object
@@ -37,9 +39,20 @@ _PAGES = {
     "POST /_sandbox/flags": "{invoice_lines?, attachments?, unknown_fields?, status_search?, basic_user?,"
     " denied_scopes?: [...]}",
     "POST /_sandbox/companies": "{codes: [...], vendors?, orders?, invoices?, notify?: false}",
+    **INBOUND_PAGES,
     "GET|POST|DELETE /_sandbox/faults": "429, 5xx, slow, cut, lost replies: see switchboard",
     "GET|DELETE /_sandbox/calls": "the log of calls",
 }
+
+
+def endpoint_of(code: str) -> str:
+    """The address of a company in the network: 9 and its code in eight digits, as an organisation number."""
+    return f"0192:9{code:0>8}"
+
+
+def receiver_of(code: str) -> str:
+    """Where SmartPDF receives a company's invoices."""
+    return f"invoices-{code.lower()}@smartpdf.example"
 
 
 class Wrong(Exception):
@@ -56,11 +69,15 @@ class Control:
         self._parts = parts
         self._seeded = tuple(companies)
         self._companies: dict[str, TradingCompany] = {}
+        self._inbound = InboundPages(parts)
+        parts.network.receive_for(self._company_by_endpoint)
+        parts.smart_pdf.receive_for(self._company_by_mail)
 
     def install(self, router: web.UrlDispatcher) -> None:
         """Adds the pages."""
         router.add_get("/_sandbox/", self._index)
         reads: dict[str, Page] = {"state": self._state, "documents": self._documents, "p2p": self._p2p}
+        reads["inbound"] = self._inbound.listed
         writes: dict[str, Page] = {
             "reset": self._reset,
             "documents": self._add_documents,
@@ -73,6 +90,8 @@ class Control:
             "notify": self._notify,
             "flags": self._flags,
             "companies": self._found,
+            "inbound": self._inbound.move,
+            "inbound-delay": self._inbound.delay,
         }
         for name, page in reads.items():
             router.add_get(f"/_sandbox/{name}", _plain(page))
@@ -84,7 +103,8 @@ class Control:
         parts = self._parts
         for part in (parts.notifier, parts.documents, parts.imports, parts.target, parts.batches):
             part.clear()
-        parts.files.clear()
+        for part in (parts.files, parts.arrivals, parts.network, parts.smart_pdf):
+            part.clear()
         parts.clean_up.clear()
         parts.tokens.expire()
         parts.tokens.basic_user, parts.tokens.denied = False, frozenset()
@@ -101,6 +121,12 @@ class Control:
         for fields, moment in approved_documents(company, self._parts.clock.now()):
             self._parts.documents.add(fields, at=moment, notify=notify)
 
+    def _company_by_endpoint(self, endpoint: str) -> str | None:
+        return next((code for code in self._companies if endpoint_of(code) == endpoint), None)
+
+    def _company_by_mail(self, address: str) -> str | None:
+        return next((code for code in self._companies if receiver_of(code) == address.lower()), None)
+
     async def _index(self, request: web.Request) -> web.Response:
         about = "Simulated Basware P2P API: no real system, no real money."
         if "text/html" not in request.headers.get("Accept", ""):
@@ -116,6 +142,10 @@ class Control:
             "simulated": True,
             "system": "basware",
             "companies": sorted(self._companies),
+            "receivers": {
+                code: {"endpoint": endpoint_of(code), "email": receiver_of(code)} for code in sorted(self._companies)
+            },
+            "inbound": len(parts.arrivals.by_id),
             "documents": Counter(document.status for document in parts.documents.by_id.values()),
             "api": {name: len(drawer.records) for name, drawer in parts.imports.drawers.items() if drawer.records},
             "p2p": {name: len(records) for name, records in parts.target.held.items() if records},

@@ -212,6 +212,11 @@ class Documents:
         """A user re-transfers it in Basware."""
         self._move(document, "WaitingForTransfer")
 
+    def move_on(self, document: Document, status: str, fields: Fields) -> None:
+        """Somebody in Basware changes these fields and brings it to that status."""
+        document.fields.update(fields)
+        self._move(document, status)
+
     def _expect(self, document: Document, statuses: frozenset[str], conflict: str | None = None) -> None:
         if document.status in statuses:
             return

@@ -68,19 +68,20 @@ class Files:
     async def read(self, request: web.Request) -> web.Response:
         """The file, for those who come without credentials and in time."""
         if "Authorization" in request.headers:
-            return _refusal(400, "InvalidArgument", "Only one auth mechanism allowed")
+            return object_store_refusal(400, "InvalidArgument", "Only one auth mechanism allowed")
         key = request.match_info["key"]
         file = self._files.get(key)
         if file is None or file.until <= self._clock.now():
-            return _refusal(403, "AccessDenied", "Request has expired")
+            return object_store_refusal(403, "AccessDenied", "Request has expired")
         if request.query.get("X-Amz-Signature") != file.signature:
-            return _refusal(403, "SignatureDoesNotMatch", "The request signature does not match")
+            return object_store_refusal(403, "SignatureDoesNotMatch", "The request signature does not match")
         if file.once:
             del self._files[key]
         return web.Response(body=file.body, content_type=file.content_type, headers=file.headers)
 
 
-def _refusal(status: int, code: str, message: str) -> web.Response:
+def object_store_refusal(status: int, code: str, message: str) -> web.Response:
+    """How the object store refuses."""
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
     return web.Response(status=status, text=text, content_type="application/xml")
 

@@ -135,6 +135,15 @@ class Target:
         """No rule of its own."""
         return iter(())
 
+    def knows_supplier(self, company: str, code: str) -> bool:
+        """True where the company has a vendor of that code."""
+        return self._known(VENDORS.name, [company], code)
+
+    def knows_order(self, company: str, number: str) -> bool:
+        """True where the company has an order of that number."""
+        orders = self.held[ORDERS.name].values()
+        return any(order["orderNumber"] == number and order["companyCode"] == company for order in orders)
+
     def _known(self, drawer: str, companies: list[str], code: str) -> bool:
         return any((drawer, company, code) in self._codes for company in companies)
 

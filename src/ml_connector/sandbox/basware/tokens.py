@@ -68,7 +68,7 @@ class Tokens:
 
     async def issue(self, request: web.Request) -> web.Response:
         """POST /v1/tokens."""
-        if _basic(request) != (CLIENT_ID, CLIENT_SECRET):
+        if basic_pair(request) != (CLIENT_ID, CLIENT_SECRET):
             return answer({"error": "invalid_client"}, 401)
         form = await request.post()
         for name in ("grant_type", "scope"):  # U2: a missing scope is answered like a missing grant_type
@@ -97,21 +97,29 @@ class Tokens:
         return token
 
     def _require(self, request: web.Request, scope: str) -> None:
-        if self.basic_user and _basic(request) == (BASIC_USER, BASIC_PASSWORD):
+        if self.basic_user and basic_pair(request) == (BASIC_USER, BASIC_PASSWORD):
             return
+        scopes = self.scopes_of(request)
+        if scopes is None:
+            raise gateway(401, "Unauthorized")
+        if scope not in scopes:
+            raise gateway(403, "Forbidden")
+
+    def scopes_of(self, request: web.Request) -> frozenset[str] | None:
+        """What the request's token may do, None where it has no valid one."""
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         grant = self._grants.get(token.strip())
         if kind.lower() != "bearer" or grant is None or grant.until <= self._clock.now():
-            raise gateway(401, "Unauthorized")
-        if scope not in grant.scopes:
-            raise gateway(403, "Forbidden")
+            return None
+        return grant.scopes
 
 
 def _invalid(description: str) -> web.Response:
     return answer({"error": "invalid_request", "error_description": description}, 400)
 
 
-def _basic(request: web.Request) -> tuple[str, str] | None:
+def basic_pair(request: web.Request) -> tuple[str, str] | None:
+    """Name and secret of an HTTP Basic sign-in, None where there is none."""
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "basic":
         return None
@@ -143,4 +151,4 @@ def _part(content: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
 
 
-__all__ = ["BASIC_PASSWORD", "BASIC_USER", "CLIENT_ID", "CLIENT_SECRET", "SCOPES", "Tokens"]
+__all__ = ["BASIC_PASSWORD", "BASIC_USER", "CLIENT_ID", "CLIENT_SECRET", "SCOPES", "Tokens", "basic_pair"]

@@ -51,6 +51,14 @@ async def read_json(request: web.Request) -> Any:
         raise refused(400, "SCHEMA_VALIDATION_ERROR", "The request body is not valid JSON.") from None
 
 
+async def read_any(request: web.Request) -> Any:
+    """The request's body, numbers as Decimal; None where it is no JSON."""
+    try:
+        return json.loads(await request.read(), parse_float=Decimal)
+    except ValueError:
+        return None
+
+
 async def read_object(request: web.Request) -> Fields:
     """The request's body where it must be an object."""
     body = await read_json(request)
