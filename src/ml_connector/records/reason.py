@@ -55,6 +55,8 @@ class Reason(StrEnum):
     APPROVAL_REFUSED = "approval refused"
     NOT_RELEASED = "not released"
     SETUP_INCOMPLETE = "set-up incomplete"
+    SETTING_MISSING = "setting missing"
+    FILE_MISSING = "file missing"
     REFUSED = "refused by the ledger"
     SIGN_IN_REFUSED = "sign-in refused"
     RIGHTS_MISSING = "rights missing"
@@ -181,6 +183,12 @@ CATALOGUE: dict[Reason, Explanation] = {
     Reason.SETUP_INCOMPLETE: _entry(
         "The ledger's set-up does not allow this posting: {subject}. Ask the controller, then replay it here.",
         "Posting groups, number series or the like are missing in the ledger.", Owner.CONTROLLER, Policy.HOLD),
+    Reason.SETTING_MISSING: _entry(
+        "A setting of the connection is missing: {subject}. The integration engineer has to fill it in.",
+        "What was asked for needs a setting that is optional otherwise.", Owner.ENGINEER, Policy.RETRY),
+    Reason.FILE_MISSING: _entry(
+        "The invoice goes by its file, and {subject}. Put the file to the invoice in the ERP: it goes on by itself then.",
+        "The route into the payables system takes one PDF of the invoice and nothing else.", Owner.CLERK, Policy.RETRY),
     Reason.REFUSED: _entry(
         "The ledger refused the invoice: {subject}",
         "A business rule of the ledger that the catalogue does not know; its own words are kept beside.", Owner.CLERK, Policy.HOLD),
