@@ -69,6 +69,16 @@ class Reason(StrEnum):
     RECORD_REFUSED = "record refused"
     CHANGED_MEANWHILE = "changed meanwhile"
     RETURNED = "returned by a person"
+    SUPPLIER_AWAITED = "supplier awaited"
+    ORDER_AWAITED = "order awaited"
+    ON_HOLD = "on hold in the ERP"
+    FILE_MISSING = "file missing"
+    CANNOT_ENTER = "cannot enter"
+    ENTRY_UNCERTAIN = "entry uncertain"
+    TURNED_AWAY = "turned away"
+    REMOVED = "removed"
+    VOIDED = "voided in the ERP"
+    SETTLED = "settled in the ERP"
     UNEXPECTED = "unexpected answer"
 
 
@@ -225,6 +235,36 @@ CATALOGUE: dict[Reason, Explanation] = {
     Reason.RETURNED: _entry(
         "{subject}",
         "A person returned the document with these words.", Owner.CLERK, Policy.RETURN),
+    Reason.SUPPLIER_AWAITED: _entry(
+        "The payables system has not accepted the supplier {subject} yet. The invoice goes by itself afterwards.",
+        "The vendors flow has not brought this supplier through: see its run, and whether the supplier is active.", Owner.NOBODY, Policy.HOLD),
+    Reason.ORDER_AWAITED: _entry(
+        "The payables system has not accepted the purchase order {subject} yet. The invoice goes by itself afterwards.",
+        "The purchase-orders flow has not brought this order through: see its run.", Owner.NOBODY, Policy.HOLD),
+    Reason.ON_HOLD: _entry(
+        "The invoice {subject} is on hold in the ERP. It goes by itself once it is taken off hold there.",
+        "The ERP's own status of the invoice says that somebody still works on it.", Owner.CLERK, Policy.HOLD),
+    Reason.FILE_MISSING: _entry(
+        "The invoice lacks a file that it has to bring: {subject}. Attach it in the ERP; it is tried again then.",
+        "The route takes the invoice only with its file, and the ERP gives none.", Owner.CLERK, Policy.HOLD),
+    Reason.CANNOT_ENTER: _entry(
+        "The invoice cannot enter the payables system as it is: {subject}. Correct it in the ERP; it is tried again then.",
+        "A field that the route needs is empty or longer than it takes.", Owner.CLERK, Policy.HOLD),
+    Reason.ENTRY_UNCERTAIN: _entry(
+        "Whether the invoice entered the payables system cannot be told: {subject}. Look for it there: if it is there, link it here; if not, replay it with --from post.",
+        "The answer to the hand-in was lost, its address has expired, and the payables system does not show it.", Owner.CLERK, Policy.HOLD),
+    Reason.TURNED_AWAY: _entry(
+        "The payables system turned the invoice away on its way in: {subject}. Correct the cause, then replay it here.",
+        "The network refused the invoice after taking it; it never became a document.", Owner.CLERK, Policy.HOLD),
+    Reason.REMOVED: _entry(
+        "The invoice was removed in the payables system: {subject}.",
+        "A person removed the document there; it is not handed in again.", Owner.CLERK, Policy.HOLD),
+    Reason.VOIDED: _entry(
+        "The invoice {subject} was voided in the ERP before it was handed in.",
+        "There is nothing left to process.", Owner.NOBODY, Policy.HOLD),
+    Reason.SETTLED: _entry(
+        "The invoice {subject} was settled in the ERP before it was handed in.",
+        "There is nothing left to process.", Owner.NOBODY, Policy.HOLD),
     Reason.UNEXPECTED: _entry(
         "{subject} gave an answer the connector does not understand. The integration engineer has to look at it.",
         "An answer outside what the other side documents; nothing was assumed.", Owner.ENGINEER, Policy.HOLD),
