@@ -72,7 +72,6 @@ class Reason(StrEnum):
     SUPPLIER_AWAITED = "supplier awaited"
     ORDER_AWAITED = "order awaited"
     ON_HOLD = "on hold in the ERP"
-    FILE_MISSING = "file missing"
     CANNOT_ENTER = "cannot enter"
     ENTRY_UNCERTAIN = "entry uncertain"
     TURNED_AWAY = "turned away"
@@ -244,9 +243,6 @@ CATALOGUE: dict[Reason, Explanation] = {
     Reason.ON_HOLD: _entry(
         "The invoice {subject} is on hold in the ERP. It goes by itself once it is taken off hold there.",
         "The ERP's own status of the invoice says that somebody still works on it.", Owner.CLERK, Policy.HOLD),
-    Reason.FILE_MISSING: _entry(
-        "The invoice lacks a file that it has to bring: {subject}. Attach it in the ERP; it is tried again then.",
-        "The route takes the invoice only with its file, and the ERP gives none.", Owner.CLERK, Policy.HOLD),
     Reason.CANNOT_ENTER: _entry(
         "The invoice cannot enter the payables system as it is: {subject}. Correct it in the ERP; it is tried again then.",
         "A field that the route needs is empty or longer than it takes.", Owner.CLERK, Policy.HOLD),
