@@ -94,6 +94,8 @@ class Session:
 
     def told(self, error: Refused) -> None:
         """Takes note of a call that was turned down for its sign-in: a wrong password is not sent again."""
+        if error.reason is not Reason.SIGN_IN_REFUSED:
+            return  # a right that is missing, which no other token has
         self._token = ""
         if not self.renews and is_bad_login(error):
             _refused[self._digest()] = (time.monotonic(), error)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,6 +15,7 @@ import stamina
 
 from ml_connector.connectors.base import Guard, Side
 from ml_connector.connectors.epicor_kinetic.address import Address, Credentials
+from ml_connector.connectors.epicor_kinetic.answers import Answer, Saved, answer_of
 from ml_connector.connectors.epicor_kinetic.auth import Session, body_of
 from ml_connector.connectors.epicor_kinetic.contract import (
     CLAUSES,
@@ -53,34 +53,6 @@ _NOTHING: Final = "1=0"
 _FIRST_PAGE: Final = 1
 _WRONG_VERB: Final = 405
 _TEXTS_OF_A_SAVE: Final = ("opMessage", "opMsgChkBankRef", "opChkRevMsg", "opDUAMsg")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a method gave back: its return value, and its output parameters by name."""
-
-    returned: Any
-    out: Mapping[str, Any]
-
-    @property
-    def ds(self) -> Tableset:
-        """The tableset. Raises Refused (unexpected answer) where none came."""
-        found = self.out.get("ds")
-        if not isinstance(found, dict):
-            raise unexpected("the answer holds no tableset")
-        return found
-
-    def text(self, name: str) -> str:
-        """A text that is meant for a person, empty for none."""
-        return text(self.out, name)
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What was stored, and what the server remarked on it."""
-
-    ds: Tableset
-    remarks: tuple[str, ...] = ()
 
 
 class Kinetic:
@@ -261,7 +233,7 @@ class Kinetic:
         body = await self._post(
             of.service, "GetRows", {**clauses, "pageSize": PAGE_SIZE, "absolutePage": page}, stores=False
         )
-        answer = _answer_of(body)
+        answer = answer_of(body)
         if not isinstance(answer.returned, dict):
             raise unexpected(f"GetRows of {of.service} answered no tableset")
         rows = rows_of(answer.returned, of.table)
@@ -283,7 +255,7 @@ class Kinetic:
         if known.is_get != ((service, name) in self._other_verb):
             return await self._get(service, name, parameters, about=about)
         try:
-            return _answer_of(await self._post(service, name, parameters, stores=known.stores, about=about))
+            return answer_of(await self._post(service, name, parameters, stores=known.stores, about=about))
         except Refused as refusal:
             if not self._swaps(service, name, known, refusal):
                 raise
@@ -349,11 +321,11 @@ class Kinetic:
         query = "&".join(f"{key}={quote(_in_query(value), safe='')}" for key, value in parameters.items())
         url = self.address.of_service(service, name) + (f"?{query}" if query else "")
         try:
-            return _answer_of(self._checked(await self.http.read(url, follow=False), stores=False, about=about))
+            return answer_of(self._checked(await self.http.read(url, follow=False), stores=False, about=about))
         except Refused as refusal:
             if not self._swaps(service, name, method(service, name, parameters), refusal):
                 raise
-            return _answer_of(await self._post(service, name, parameters, stores=False, about=about))
+            return answer_of(await self._post(service, name, parameters, stores=False, about=about))
 
     async def _post(
         self, service: str, name: str, parameters: Mapping[str, Any], *, stores: bool, about: About | None = None
@@ -384,14 +356,6 @@ class Kinetic:
         error = error_of(status_of(reply), body, reply.headers, writes=stores, about=about)
         self.http.told(error)
         raise error
-
-
-def _answer_of(body: Any) -> Answer:
-    """A method without result answers an empty object, or nothing; some place a tableset at the top (dossier 6.1)."""
-    if not isinstance(body, dict):
-        return Answer(None, {})
-    out = body.get("parameters")
-    return Answer(body.get("returnObj"), out if isinstance(out, dict) else body)
 
 
 def _rows_in(body: Mapping[str, Any]) -> list[Row]:
