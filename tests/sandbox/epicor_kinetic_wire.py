@@ -115,6 +115,12 @@ class Wire:
             assert answer.status == status, parsed
             return parsed
 
+    async def fault(self, kind: str, path: str, **more: Any) -> None:
+        """A fault to come on a path."""
+        body = json.dumps({"kind": kind, "path": path, **more}).encode()
+        async with self.session.post(f"{self.origin}/_sandbox/faults", data=body) as answer:
+            assert answer.status < 300, await answer.text()
+
     async def show(self, page: str) -> Any:
         """What a control page shows."""
         async with self.session.get(f"{self.origin}/_sandbox/{page}") as answer:
