@@ -1,0 +1,285 @@
+"""Bills matched to purchase orders: which receipts and releases a line is taken from (Epicor dossier 9.5.4, 12).
+
+A line counts as matched where the payables system tells the quantity it was matched for; one that only names an
+order is coded. What was received is invoiced by its receipts, oldest first; the rest by the order's releases.
+Credit notes are never matched: what they take back is as a rule invoiced already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+from ml_connector.connectors.epicor_kinetic.client import Kinetic
+from ml_connector.connectors.epicor_kinetic.contract import ORDER_SERVICE, RECEIPT_LINES
+from ml_connector.connectors.epicor_kinetic.manifest import FILTER_LENGTH
+from ml_connector.connectors.epicor_kinetic.tablesets import rows_of
+from ml_connector.connectors.epicor_kinetic.values import Row, amount, day, integer, is_set, number, text
+from ml_connector.connectors.epicor_kinetic.where import eq, in_groups
+from ml_connector.connectors.texts import code
+from ml_connector.records.invoice import Bill, BillLine, DocumentKind
+from ml_connector.records.money import round_amount
+from ml_connector.records.reason import Finding, Reason
+
+PER: Final[Mapping[str, int]] = {"E": 1, "C": 100, "M": 1000}
+"""How many a price is for (Epicor dossier 12.2)."""
+_RECEIPT: Final = (
+    "VendorNum", "PurPoint", "PackSlip", "PackLine", "PONum", "POLine", "PORelNum", "VendorQty", "Received",
+    "ReceiptDate", "Invoiced", "SupplierUnInvcReceiptQty",
+)  # fmt: skip
+_PRICE: Final = Decimal("0.00001")
+"""Prices have up to five decimals (Epicor dossier 17, 22)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """The orders that bills may be matched to, their lines and releases, and what was received of them."""
+
+    orders: Sequence[Row] = ()
+    lines: Sequence[Row] = ()
+    releases: Sequence[Row] = ()
+    receipts: Sequence[Row] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One line of the invoice that is to be: of a receipt where it names a pack slip, else of a release."""
+
+    order: int
+    line: int
+    release: int
+    quantity: Decimal
+    net: Decimal
+    purchase_point: str = ""
+    pack_slip: str = ""
+    pack_line: int = 0
+
+    @property
+    def is_received(self) -> bool:
+        """True where it is taken from a receipt."""
+        return bool(self.pack_line)
+
+    def price(self, cost_per: str) -> Decimal:
+        """What one, a hundred or a thousand of them cost."""
+        per = PER.get(cost_per, 1)
+        return (self.net / self.quantity * per).quantize(_PRICE, rounding=ROUND_HALF_UP)
+
+    def is_of(self, row: Row) -> bool:
+        """True for the invoice line, or the uninvoiced receipt line, that is taken from the same place."""
+        place = (integer(row, "PONum"), integer(row, "POLine"), integer(row, "PORelNum"))
+        if place != (self.order, self.line, self.release):
+            return False
+        theirs = (code(text(row, "PurPoint")), code(text(row, "PackSlip")), integer(row, "PackLine"))
+        return theirs == (code(self.purchase_point), code(self.pack_slip), self.pack_line)
+
+
+@dataclass(slots=True)
+class Supply:
+    """What can still be invoiced of a receipt's line or of a release; grows less while a bill is laid out."""
+
+    source: Row
+    is_receipt: bool
+    left: Decimal
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The supplies of all papers, shared by the lines of one bill."""
+
+    papers: Papers
+    _supplies: dict[tuple[str, ...], Supply] = field(default_factory=dict[tuple[str, ...], Supply])
+
+    def of_receipt(self, row: Row) -> Supply:
+        """The receipt's line, with what this bill has left of it."""
+        key = ("R", text(row, "PurPoint"), text(row, "PackSlip"), text(row, "PackLine"))
+        return self._supplies.setdefault(key, Supply(row, is_receipt=True, left=uninvoiced_of(row)))
+
+    def of_release(self, row: Row) -> Supply:
+        """The release, with what this bill has left of what did not come yet."""
+        key = ("U", text(row, "PONum"), text(row, "POLine"), text(row, "PORelNum"))
+        return self._supplies.setdefault(key, Supply(row, is_receipt=False, left=unreceived_of(row)))
+
+
+class Mismatch(Exception):
+    """A line that cannot be taken from what it was matched to."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        super().__init__(finding.sentence())
+
+
+def is_matched(bill: Bill, line: BillLine) -> bool:
+    """True where the line takes something off an order."""
+    return bill.kind is DocumentKind.INVOICE and bool(line.order_number.strip()) and line.quantity is not None
+
+
+def wanted_orders(bills: Sequence[Bill]) -> frozenset[int]:
+    """The numbers of the orders that the bills are matched to; what is no number is none of the ledger's."""
+    named = (line.order_number.strip() for bill in bills for line in bill.lines if is_matched(bill, line))
+    return frozenset(int(each) for each in named if each.isdecimal())
+
+
+Matches = Mapping[int, tuple[Match, ...]]
+"""By the position of the line in the bill."""
+
+
+def matches_of(bill: Bill, papers: Papers, *, vendor: int) -> Matches | tuple[Finding, ...]:
+    """What each matched line is taken from, or all that speaks against it."""
+    shelf = Shelf(papers)
+    matches: dict[int, tuple[Match, ...]] = {}
+    findings: list[Finding] = []
+    for position, line in enumerate(bill.lines):
+        if not is_matched(bill, line):
+            continue
+        try:
+            matches[position] = _match(bill, line, shelf, vendor)
+        except Mismatch as mismatch:
+            findings.append(mismatch.finding)
+    return tuple(dict.fromkeys(findings)) or matches
+
+
+# ------------------------------------------------------------------ one line
+
+
+def _match(bill: Bill, line: BillLine, shelf: Shelf, vendor: int) -> tuple[Match, ...]:
+    order = _order_of(bill, line, shelf.papers.orders, vendor)
+    row = _row_of(line, integer(order, "PONum"), shelf.papers.lines)
+    quantity = line.quantity or Decimal(0)
+    if line.net <= 0 or quantity <= 0:
+        raise _differs(f"a row matched to order {_place(line)} takes away, or nothing")
+    currency = text(order, "CurrencyCode")
+    if currency and code(currency) != code(bill.currency):
+        raise _differs(f"order {_place(line)} is in {currency}, the invoice in {code(bill.currency)}")
+    place = (integer(order, "PONum"), integer(row, "POLine"))
+    taken = _take(line, quantity, list(_supplies_of(line, place, shelf)))
+    nets = _shares(line.net, [part for _, part in taken], bill.currency)
+    return tuple(_made(supply, place, part, net) for (supply, part), net in zip(taken, nets, strict=True))
+
+
+def _made(supply: Supply, place: tuple[int, int], quantity: Decimal, net: Decimal) -> Match:
+    row = supply.source
+    release = integer(row, "PORelNum")
+    if not supply.is_receipt:
+        return Match(*place, release, quantity, net)
+    slip = (text(row, "PurPoint"), text(row, "PackSlip"), integer(row, "PackLine"))
+    return Match(*place, release, quantity, net, *slip)
+
+
+def _order_of(bill: Bill, line: BillLine, orders: Sequence[Row], vendor: int) -> Row:
+    wanted = line.order_number.strip()
+    order = next((each for each in orders if text(each, "PONum") == wanted), None)
+    if order is None or is_set(order, "VoidOrder") or not is_set(order, "OpenOrder"):
+        raise Mismatch(Finding(Reason.ORDER_UNKNOWN, wanted))
+    if integer(order, "VendorNum") != vendor:
+        raise _differs(f"order {wanted} is another supplier's, not {bill.vendor.strip()}'s")
+    return order
+
+
+def _row_of(line: BillLine, order: int, rows: Sequence[Row]) -> Row:
+    for row in rows:
+        # The column is spelt so in the lines, and PONum everywhere else (Epicor dossier 8.1).
+        of_order = integer(row, "PONUM") or integer(row, "PONum")
+        if of_order == order and text(row, "POLine") == line.order_line.strip() and not is_set(row, "VoidLine"):
+            return row
+    raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
+
+
+def _supplies_of(line: BillLine, place: tuple[int, int], shelf: Shelf) -> Iterator[Supply]:
+    """Receipts first, oldest first, or only the pack slip that is named; then what did not come yet."""
+    wanted = code(line.receipt_number)
+    received = [row for row in shelf.papers.receipts if _is_at(row, place) and is_set(row, "Received")]
+    for row in sorted(received, key=_age):
+        if not wanted or code(text(row, "PackSlip")) == wanted:
+            yield shelf.of_receipt(row)
+    if not wanted:
+        releases = [row for row in shelf.papers.releases if _is_at(row, place)]
+        for row in sorted(releases, key=lambda each: integer(each, "PORelNum")):
+            yield shelf.of_release(row)
+
+
+def _is_at(row: Row, place: tuple[int, int]) -> bool:
+    return (integer(row, "PONum"), integer(row, "POLine")) == place
+
+
+def _age(row: Row) -> tuple[date, str, int]:
+    return day(row, "ReceiptDate") or date.min, text(row, "PackSlip"), integer(row, "PackLine")
+
+
+def uninvoiced_of(row: Row) -> Decimal:
+    """What is left to be invoiced of a receipt's line, in the supplier's unit."""
+    if is_set(row, "Invoiced"):
+        return Decimal(0)
+    left = amount(row, "SupplierUnInvcReceiptQty")
+    return left or number(row, "VendorQty")
+
+
+def unreceived_of(row: Row) -> Decimal:
+    """What is left to be invoiced of a release before it comes; quantities are the supplier's (dossier 12.2)."""
+    if is_set(row, "VoidRelease") or row.get("OpenRelease") is False:
+        return Decimal(0)
+    gone = max(number(row, "ReceivedQty"), number(row, "InvoicedQty"))
+    return max(number(row, "RelQty") - gone, Decimal(0))
+
+
+def _take(line: BillLine, wanted: Decimal, supplies: Sequence[Supply]) -> list[tuple[Supply, Decimal]]:
+    """Takes as much off the supplies, in their order. Raises Mismatch where they do not hold it."""
+    there = sum((each.left for each in supplies), Decimal(0))
+    if there <= 0 and line.receipt_number.strip():
+        raise _differs(f"receipt {line.receipt_number.strip()} has nothing open of order {_place(line)}")
+    if there <= 0:
+        raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
+    if there < wanted:
+        raise _differs(
+            f"{wanted.normalize():f} are invoiced on order {_place(line)}, where {there.normalize():f} are open"
+        )
+    taken: list[tuple[Supply, Decimal]] = []
+    missing = wanted
+    for supply in supplies:
+        part = min(supply.left, missing)
+        if part > 0:
+            taken.append((supply, part))
+            supply.left -= part
+            missing -= part
+    return taken
+
+
+def _shares(net: Decimal, quantities: Sequence[Decimal], currency: str) -> list[Decimal]:
+    """The sum spread by quantity; the last takes what rounding leaves."""
+    whole = sum(quantities, Decimal(0))
+    shares = [round_amount(net * quantity / whole, currency) for quantity in quantities[:-1]]
+    return [*shares, net - sum(shares, Decimal(0))]
+
+
+def _place(line: BillLine) -> str:
+    wanted = line.order_line.strip()
+    return f"{line.order_number.strip()} line {wanted}" if wanted else f"{line.order_number.strip()} (no line is named)"
+
+
+def _differs(what: str) -> Mismatch:
+    return Mismatch(Finding(Reason.ORDER_DIFFERS, what))
+
+
+# ------------------------------------------------------------------ reading
+
+
+async def read_papers(client: Kinetic, bills: Sequence[Bill]) -> Papers:
+    """The orders that bills are matched to, each whole, and what was received of them.
+
+    Whole, since the set of their lines can answer empty where there are some (Epicor dossier 5.4).
+    """
+    numbers = sorted(wanted_orders(bills))
+    found = await asyncio.gather(*(client.get_by_id(ORDER_SERVICE, poNum=each) for each in numbers))
+    whole = [ds for ds in found if ds is not None]
+    receipts: list[Row] = []
+    for where in in_groups((eq("PONum", each) for each in numbers), length=FILTER_LENGTH):
+        receipts += await client.rows(RECEIPT_LINES, where=where, select=_RECEIPT)
+    return Papers(
+        orders=[row for ds in whole for row in rows_of(ds, "POHeader")],
+        lines=[row for ds in whole for row in rows_of(ds, "PODetail")],
+        releases=[row for ds in whole for row in rows_of(ds, "PORel")],
+        receipts=receipts,
+    )
