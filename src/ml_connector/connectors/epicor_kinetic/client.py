@@ -106,18 +106,18 @@ class Kinetic:
         return list({_identity(row, of): row for row in found}.values())
 
     async def changes(
-        self, of: EntitySet, *, after: int, where: Where | None = None, select: Sequence[str],
+        self, of: EntitySet, *, after: int, where: Where | None = None, select: Sequence[str], size: int = PAGE_SIZE,
     ) -> AsyncIterator[list[Row]]:  # fmt: skip
         """The rows with a version above `after`, in the order of their versions: paged by them (Epicor dossier 7.2).
 
-        Rows always carry their version and id.
+        Rows always carry their version.
         """
-        columns = tuple(dict.fromkeys((*select, REVISION, ROW_ID)))
+        columns = tuple(dict.fromkeys((*select, REVISION)))
         self._check(of, where, columns)
         is_over = False
         while not is_over:
             newer = gt(REVISION, after)
-            rows, is_over = await self._newer(of, newer if where is None else where & newer, columns)
+            rows, is_over = await self._newer(of, newer if where is None else where & newer, columns, size)
             if not rows:
                 return
             yield rows
@@ -144,11 +144,11 @@ class Kinetic:
         """False for a set that is known to be read by `GetRows` only."""
         return of.name not in self._by_rows
 
-    async def _newer(self, of: EntitySet, where: Where, select: Sequence[str]) -> tuple[list[Row], bool]:
+    async def _newer(self, of: EntitySet, where: Where, select: Sequence[str], size: int) -> tuple[list[Row], bool]:
         """One page of rows by version, and whether it was the last one."""
         if of.name not in self._by_rows:
             try:
-                body = await self._list(self._url_of(of, where, select, (REVISION,)))
+                body = await self._list(self._url_of(of, where, select, (REVISION,), size=size))
                 rows = _rows_in(body)
                 return rows, not rows or _count_of(body) == len(rows)
             except (Refused, Unavailable) as refusal:
@@ -173,12 +173,13 @@ class Kinetic:
             url = self._next(body) or self._url_of(of, where, select, order, skip=read)
 
     def _url_of(
-        self, of: EntitySet, where: Where | None, select: Sequence[str], order: Sequence[str], *, skip: int = 0
-    ) -> str:
+        self, of: EntitySet, where: Where | None, select: Sequence[str], order: Sequence[str], *, skip: int = 0,
+        size: int = PAGE_SIZE,
+    ) -> str:  # fmt: skip
         options = {"$select": ",".join(select)}
         if where is not None:
             options["$filter"] = where.odata()
-        options |= {"$orderby": ",".join(order), "$top": str(PAGE_SIZE), "$count": "true"}
+        options |= {"$orderby": ",".join(order), "$top": str(size), "$count": "true"}
         if skip:
             options["$skip"] = str(skip)
         return address(self.address.of_service(of.service, of.name), options)

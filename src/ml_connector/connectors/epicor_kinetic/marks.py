@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ml_connector.connectors.epicor_kinetic.contract import REVISION
 from ml_connector.connectors.epicor_kinetic.errors import unexpected
+from ml_connector.connectors.epicor_kinetic.manifest import PAGE_SIZE
 from ml_connector.connectors.epicor_kinetic.values import Row, integer, local_time
 
 MARGIN: Final = 1_000
@@ -76,6 +77,24 @@ class Revisions:
     def after(self) -> int:
         """The version above which rows are to be read."""
         return 0 if self._before is None else max(self._before - MARGIN, 0)
+
+    @property
+    def at(self) -> int:
+        """The version that the mark stands at, zero where there is none."""
+        return self._before or 0
+
+    @property
+    def is_dense(self) -> bool:
+        """True where what is read again would fill more than a page: versions alone are looked at first then."""
+        return len(self._known) > PAGE_SIZE
+
+    def skip(self) -> None:
+        """Nothing is read this time: the mark stays as it was."""
+        self._reached, self._met = self.at, set(self._known)
+
+    def unknown(self, versions: Iterable[int]) -> list[int]:
+        """The versions that the mark does not remember."""
+        return [each for each in versions if not self._is_known(each)]
 
     @property
     def is_behind(self) -> bool:

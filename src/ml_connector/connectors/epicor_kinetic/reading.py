@@ -28,7 +28,7 @@ from ml_connector.connectors.epicor_kinetic.contract import (
     EntitySet,
 )
 from ml_connector.connectors.epicor_kinetic.errors import set_up, unexpected
-from ml_connector.connectors.epicor_kinetic.manifest import FILTER_LENGTH, NAME
+from ml_connector.connectors.epicor_kinetic.manifest import FILTER_LENGTH, NAME, NARROW_PAGE
 from ml_connector.connectors.epicor_kinetic.mapping import (
     BANK_FIELDS,
     TAX_CATEGORY_FIELDS,
@@ -131,12 +131,31 @@ class Reader:
 
     # ------------------------------------------------------------------ by row version
 
+    async def _fresh(
+        self, of: EntitySet, progress: Revisions, select: Sequence[str], where: Where | None = None
+    ) -> AsyncIterator[list[Row]]:
+        """The rows that the mark does not know, page by page.
+
+        Where many rows lie close before the mark their versions alone are read again, and of the rows what is new.
+        """
+        after = progress.after
+        if progress.is_dense:
+            narrow = self._client.changes(of, after=after, where=where, select=(REVISION,), size=NARROW_PAGE)
+            unknown = progress.unknown([integer(row, REVISION) async for rows in narrow for row in rows])
+            if not unknown:
+                return
+            late, after = (eq(REVISION, each) for each in unknown if each < progress.at), progress.at
+            for group in in_groups(late, length=FILTER_LENGTH):
+                yield await self._client.rows(of, where=group, select=(*select, REVISION))
+        async for rows in self._client.changes(of, after=after, where=where, select=select):
+            yield progress.fresh(rows)
+
     async def _listed(
         self, of: EntitySet, select: Sequence[str], made: Callable[[Row], MasterRecord], since: str | None
     ) -> AsyncIterator[Page[MasterRecord]]:
         progress = Revisions(of.name, Marks.of(since))
-        async for rows in self._client.changes(of, after=progress.after, select=select):
-            yield Page(tuple(made(row) for row in progress.fresh(rows)))
+        async for rows in self._fresh(of, progress, select):
+            yield Page(tuple(made(row) for row in rows))
         if progress.is_behind:
             async for page in self._listed(of, select, made, None):
                 yield page
@@ -168,8 +187,8 @@ class Reader:
         # Of another chart, or of other segments, a mark says nothing.
         name = f"{SEGMENT_VALUES.name} {where.odata()}"
         progress = Revisions(name, marks)
-        async for rows in self._client.changes(SEGMENT_VALUES, after=progress.after, where=where, select=VALUE_FIELDS):
-            yield Page(tuple(made(row) for row in progress.fresh(rows)))
+        async for rows in self._fresh(SEGMENT_VALUES, progress, VALUE_FIELDS, where):
+            yield Page(tuple(made(row) for row in rows))
         if progress.is_behind:
             async for page in self._values(segments, made, None):
                 yield page
@@ -203,8 +222,7 @@ class Reader:
         is_first, told = not marks.has(VENDORS.name), set[int]()
         banks = await self._changed_banks(accounts, is_first=is_first)
         columns = (*VENDOR_FIELDS, self._options.vat_number_field)
-        async for rows in self._client.changes(VENDORS, after=vendors.after, select=columns):
-            fresh = vendors.fresh(rows)
+        async for fresh in self._fresh(VENDORS, vendors, columns):
             told.update(integer(row, "VendorNum") for row in fresh)
             yield Page(self._vendor_records(fresh, banks if is_first else await self._banks_of(fresh)))
         if vendors.is_behind or accounts.is_behind:
@@ -220,10 +238,11 @@ class Reader:
     async def _changed_banks(self, accounts: Revisions, *, is_first: bool) -> dict[int, list[Row]]:
         """Bank accounts that changed, at first all of them, by supplier."""
         if not is_first and not self._client.lists(VENDOR_BANKS):
+            accounts.skip()
             return {}  # there they come with all suppliers only: what changes in them alone is told by a whole read
         found: dict[int, list[Row]] = {}
-        async for rows in self._client.changes(VENDOR_BANKS, after=accounts.after, select=BANK_FIELDS):
-            for row in accounts.fresh(rows):
+        async for rows in self._fresh(VENDOR_BANKS, accounts, BANK_FIELDS):
+            for row in rows:
                 found.setdefault(integer(row, "VendorNum"), []).append(row)
         return found
 
