@@ -6,6 +6,7 @@ import re
 from base64 import b64encode
 from typing import Final
 
+from ml_connector.connectors.epicor_kinetic.books import Books
 from ml_connector.connectors.epicor_kinetic.client import Kinetic
 from ml_connector.connectors.epicor_kinetic.contract import ATTACHMENT_SERVICE, INVOICE_SERVICE
 from ml_connector.connectors.epicor_kinetic.documents import FILES, HEADS
@@ -16,7 +17,7 @@ from ml_connector.connectors.epicor_kinetic.tablesets import Tableset, change, n
 from ml_connector.connectors.epicor_kinetic.values import Row, integer, text
 from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.texts import cut
-from ml_connector.records.invoice import Bill
+from ml_connector.records.invoice import Bill, LedgerBill
 from ml_connector.records.reason import Finding, Reason
 
 FILE_SIZE: Final = 20 * 1024 * 1024
@@ -30,18 +31,18 @@ _NOT_IN_FILE_NAMES: Final = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 class Attachments:
     """Puts files to invoices, once each."""
 
-    def __init__(self, client: Kinetic, finder: Finder) -> None:
+    def __init__(self, client: Kinetic) -> None:
         self._client = client
-        self._finder = finder
+        self._finder = Finder(client, Books(client))
 
-    async def put(self, bill: Bill, bill_id: str, *, name: str, content: bytes) -> None:
+    async def put(self, bill: Bill, posted: LedgerBill, *, name: str, content: bytes) -> None:
         """A file of that name that is linked already stays. Once more does no harm: nothing is left open.
 
         Raises Refused where it is too large, or where the bill is gone.
         """
         if len(content) > FILE_SIZE:
             raise _refused(f"the file {name} has {len(content)} bytes, the most is {FILE_SIZE}")
-        row = await self._finder.header(bill, bill_id)
+        row = await self._finder.header(bill, posted.id)
         ds = await self._finder.whole(row) if row is not None else None
         if row is None or ds is None:
             raise _refused(f"the invoice {bill.number} is gone from the ledger")

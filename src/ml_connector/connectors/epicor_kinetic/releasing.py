@@ -110,7 +110,7 @@ class Poster:
         await self._require_agreement(group_id, about)
         user = self._client.credentials.username or group.user
         after = await self._newest_task(user)
-        note = f"{group_id} {len(ids)} {after}"
+        note = group_id
         await self._submit(group_id, note)
         return await self.verdict(group_id, ids, await self._end_of(group, ids, after=after, note=note))
 
