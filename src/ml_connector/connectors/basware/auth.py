@@ -40,11 +40,15 @@ _DEFAULT_LIFETIME = 3600.0
 class SignIn:
     """Gets tokens, and finds the region where none is set. Tokens are shared through `http.authorizer`."""
 
-    def __init__(self, *, http: HttpClient, addresses: Mapping[str, str], client_id: str, secret: str) -> None:
+    def __init__(
+        self, *, http: HttpClient, addresses: Mapping[str, str], client_id: str, secret: str,
+        scopes: Sequence[str] = SCOPES,
+    ) -> None:  # fmt: skip
         self._http = http
         self._addresses = dict(addresses)
         self._client_id = client_id
         self._secret = secret
+        self._scopes = tuple(scopes)
         self.region_found: str | None = next(iter(self._addresses)) if len(self._addresses) == 1 else None
         self.granted: frozenset[str] = frozenset()
         self.lifetime = 0.0
@@ -65,7 +69,7 @@ class SignIn:
     async def fetch(self) -> tuple[str, float]:
         """A new token and its lifetime in seconds. Raises Refused or Unavailable in words for people."""
         if self.region_found is not None:
-            reply = await self._ask(self._addresses[self.region_found], SCOPES)
+            reply = await self._ask(self._addresses[self.region_found], self._scopes)
             if not reply.ok:
                 raise error_of(reply)
             return self._take(reply)
@@ -74,7 +78,7 @@ class SignIn:
     async def refused_scopes(self) -> tuple[str, ...]:
         """The scopes that Basware does not give us, asked one by one. For the connection test."""
         base = self._addresses[self.region_found or next(iter(self._addresses))]
-        return tuple([scope for scope in SCOPES if not (await self._ask(base, (scope,))).ok])
+        return tuple([scope for scope in self._scopes if not (await self._ask(base, (scope,))).ok])
 
     async def _find(self) -> tuple[str, float]:
         """Tries every region: credentials are known in one of them only."""
@@ -82,7 +86,7 @@ class SignIn:
         silent = False
         for region, address in self._addresses.items():
             try:
-                reply = await self._ask(address, SCOPES)
+                reply = await self._ask(address, self._scopes)
             except ConnectorError as error:
                 silent = silent or isinstance(error, Unavailable)
                 said.append(f"{region} ({address}): {error.findings[0].vendor_text or error.reason}")
@@ -125,7 +129,7 @@ class SignIn:
         if not isinstance(token, str) or not token:
             raise refused(Reason.UNEXPECTED, SYSTEM, "the token endpoint answered 200 without a token")
         # Left out means: as asked (RFC 6749 5.1).
-        self.granted = frozenset(str(members.get("scope") or " ".join(SCOPES)).split())
+        self.granted = frozenset(str(members.get("scope") or " ".join(self._scopes)).split())
         # In seconds, whatever the field's description says (dossier 1.2).
         self.lifetime = float(members.get("expires_in") or _DEFAULT_LIFETIME)
         return token, self.lifetime

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -35,7 +34,7 @@ from ml_connector.connectors.basware.connection_test import ConnectionTest
 from ml_connector.connectors.basware.documents import IN_PROGRESS, WAITING, Documents
 from ml_connector.connectors.basware.errors import SYSTEM, error_of
 from ml_connector.connectors.basware.imports import Importer, entity_type
-from ml_connector.connectors.basware.manifest import CAPABILITIES, LIMITS, MANIFEST
+from ml_connector.connectors.basware.manifest import CAPABILITIES, MANIFEST, limits_of
 from ml_connector.connectors.basware.mapping import (
     SOURCE_LENGTH,
     BaswareInvoice,
@@ -74,11 +73,7 @@ class Basware:
         hosts: Mapping[str, Mapping[str, str]] = HOSTS,
     ) -> None:
         values = side.values
-        limits = replace(
-            LIMITS,
-            parallel_calls=int(values.get("max_parallel") or LIMITS.parallel_calls),
-            calls=int(values.get("max_requests_per_second") or LIMITS.calls),
-        )
+        limits = limits_of(values)
         self._clock = clock
         self._http = HttpClient(
             system=MANIFEST.name, limits=limits, headers=HEADERS, request_id_headers=REQUEST_ID_HEADERS,

@@ -96,9 +96,24 @@ def complaints(reply: Reply) -> tuple[Complaint, ...]:
         listed = members.get(name)
         if isinstance(listed, list):
             return tuple(_complaint(each) for each in cast("list[Any]", listed) if isinstance(each, dict))
+    network = members.get("errors")
+    if isinstance(network, dict):  # the Network's, v1 (dossier 9.2)
+        return _network_complaints(cast("Mapping[str, Any]", network))
     code = str(members.get("error") or "")
     words = members.get("error_description") or members.get("message") or members.get("detail") or code
     return (Complaint(type="", code=code, message=str(words)),) if words else ()
+
+
+def _network_complaints(errors: Mapping[str, Any]) -> tuple[Complaint, ...]:
+    kind, code, said = (str(errors.get(name) or "") for name in ("type", "code", "message"))
+    listed: Any = errors.get("validationErrors")
+    fields = [each for each in cast("list[Any]", listed) if isinstance(each, dict)] if isinstance(listed, list) else []
+    if not fields:
+        return (Complaint(kind, code, said),)
+    return tuple(
+        Complaint(kind, code, f"{said}: {each.get('fieldId') or ''} {each.get('fieldMessage') or ''}".strip())
+        for each in fields
+    )
 
 
 def _complaint(error: Mapping[str, Any]) -> Complaint:
