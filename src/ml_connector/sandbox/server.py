@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from ml_connector.sandbox import epicor_kinetic
 from ml_connector.sandbox.acumatica import Acumatica
 from ml_connector.sandbox.basware import Basware
 from ml_connector.sandbox.business_central import BusinessCentral
@@ -20,6 +21,7 @@ from ml_connector.sandbox.sap_business_one import SapBusinessOne, as_invoiced
 
 _ACUMATICA = 10
 _BUSINESS_CENTRAL = 20
+_EPICOR_KINETIC = 30
 _SAP_BUSINESS_ONE = 40
 
 
@@ -63,20 +65,20 @@ async def start(
 ) -> Running:
     """Serves every system from `port_base` on; returns once they answer.
 
-    Company 1000 keeps its books in Business Central, 2000 in SAP Business One, 3000 in Acumatica. `seeded=False` founds
-    them without invoices. Raises OSError where a port is taken.
+    Company 1000 keeps its books in Business Central, 2000 in SAP Business One, 3000 in Acumatica, 4000 in Epicor
+    Kinetic. `seeded=False` founds them without invoices. Raises OSError where a port is taken.
     """
     clock = Clock()
     first = today or clock.now().date()
-    acme, second, third = (
-        found(code, today=first, invoices=None if seeded else 0) for code in ("1000", "2000", "3000")
+    acme, second, third, fourth = (
+        found(code, today=first, invoices=None if seeded else 0) for code in ("1000", "2000", "3000", "4000")
     )
     systems: dict[str, tuple[int, System]] = {
         "basware": (
             port_base,
             Basware(
                 clock=clock,
-                companies=[acme, as_invoiced(second), third],
+                companies=[acme, as_invoiced(second), third, epicor_kinetic.as_invoiced(fourth)],
                 file_origin=f"http://{host}:{port_base + 1}",
                 token_seconds=token_seconds,
                 import_delay=import_delay,
@@ -89,6 +91,10 @@ async def start(
         "business-central": (
             port_base + _BUSINESS_CENTRAL,
             BusinessCentral(clock=clock, companies=[acme], token_seconds=token_seconds),
+        ),
+        "epicor-kinetic": (
+            port_base + _EPICOR_KINETIC,
+            epicor_kinetic.EpicorKinetic(clock=clock, companies=[fourth], token_seconds=token_seconds),
         ),
         "sap-business-one": (
             port_base + _SAP_BUSINESS_ONE,

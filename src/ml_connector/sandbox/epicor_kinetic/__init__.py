@@ -11,6 +11,7 @@ from ml_connector.sandbox.epicor_kinetic.identity import (
     SCOPE,
     USERNAME,
 )
+from ml_connector.sandbox.epicor_kinetic.numbering import as_invoiced
 
 __all__ = [
     "API_KEY",
@@ -21,5 +22,6 @@ __all__ = [
     "SCOPE",
     "USERNAME",
     "EpicorKinetic",
+    "as_invoiced",
     "company_id",
 ]
