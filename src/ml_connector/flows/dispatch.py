@@ -37,6 +37,8 @@ class Dispatch:
         self.imports = imports
         self.run_id = run_id
         self.counts = counts
+        self.without_vendor = False
+        """Set where vendors do not go this way: nothing waits for them then."""
         self._sends: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, list[StoredItem]] = {}
         self._in_hand: set[tuple[str, str]] = set()
@@ -94,7 +96,9 @@ class Dispatch:
     async def _send_stage(self, stage: int) -> None:
         after = ("", "")
         async with self._sending():
-            while found := await self.imports.pending(stage=stage, limit=READ_AT_ONCE, after=after):
+            while found := await self.imports.pending(
+                stage=stage, limit=READ_AT_ONCE, after=after, without_vendor=self.without_vendor
+            ):
                 after = (found[-1].resource, found[-1].code)
                 for batch in self._batches(found):
                     await self._begin(batch)

@@ -20,8 +20,8 @@ from ml_connector.flows.dispatch import Dispatch, item_of
 from ml_connector.flows.pages import read_ahead
 from ml_connector.flows.workplace import Counts, Workplace
 from ml_connector.records.flow import Flow
-from ml_connector.records.master_data import MasterRecord
-from ml_connector.store.imports import Imports, Staged, StoredItem
+from ml_connector.records.master_data import MasterRecord, PurchaseOrder, Vendor
+from ml_connector.store.imports import Imports, Staged, StoredItem, Waiting
 
 BRAKE_SHARE: Final = 0.2
 """A run that would switch off more than this share of what is active stops and asks."""
@@ -32,6 +32,8 @@ SHORT: Final = 1000
 SWEEP_EVERY: Final = timedelta(hours=20)
 STORED_AT_ONCE: Final = 1000
 MAPPED_AT_ONCE: Final = 25
+NAMED_AT_MOST: Final = 20
+"""Suppliers that a sentence names."""
 
 
 class Braked(Exception):
@@ -57,6 +59,8 @@ class MasterDataFlow:
         self.run_id = run_id
         self.options = options
         self.counts = Counts()
+        self.held_words: str | None = None
+        """Why records are held, where any are."""
         self.imports = Imports(place.database, place.scribe, connection=place.connection, flow=flow, epoch=place.epoch)
         self.dispatch = Dispatch(place, self.imports, run_id=run_id, counts=self.counts)
 
@@ -67,10 +71,24 @@ class MasterDataFlow:
             await self.dispatch.await_outcomes()
         else:
             await self.dispatch.collect_outcomes()
+        self.dispatch.without_vendor = not await vendors_go(self.place)
         async with self.dispatch.going_on():
             await self._read()
         await self.dispatch.send_all()
+        await self._count_waiting()
         return self.counts
+
+    async def send_released(self) -> None:
+        """Sends what waited for a vendor that has been accepted meanwhile; nothing is read. Raises ConnectorError."""
+        await self.dispatch.send_all()
+
+    async def _count_waiting(self) -> None:
+        if self.dispatch.without_vendor:
+            return
+        waiting = await self.imports.waiting(at=self.place.clock())
+        if waiting:
+            self.counts.held += sum(each.count for each in waiting)
+            self.held_words = _waiting_words(self.flow, waiting)
 
     # ------------------------------------------------------------------ reading
 
@@ -137,7 +155,15 @@ class MasterDataFlow:
                 part, run_id=self.run_id, at=self.place.clock(), force=self.options.touch
             )
             self.counts.unchanged += len(part) - len(changed)
-            await self.dispatch.offer([each for each in part if (each.resource, each.code) in changed])
+            fresh = [each for each in part if (each.resource, each.code) in changed]
+            await self.dispatch.offer(await self._without_waiting(fresh))
+
+    async def _without_waiting(self, staged: Sequence[Staged]) -> Sequence[Staged]:
+        needed = {each.needs for each in staged if each.needs}
+        if not needed or self.dispatch.without_vendor:
+            return staged
+        accepted = await self.imports.accepted_vendors(needed)
+        return [each for each in staged if not each.needs or each.needs in accepted]
 
     async def _mapped(self, records: Sequence[MasterRecord]) -> list[Staged]:
         staged: list[Staged] = []
@@ -158,6 +184,8 @@ class MasterDataFlow:
         return Staged(
             resource=item.resource, code=item.code, erp_key=record.key, stage=item.stage, text=sent.text,
             hash=_hash(item), active=_is_active(record),
+            number=record.number if isinstance(record, Vendor | PurchaseOrder) else "",
+            needs=record.vendor if isinstance(record, PurchaseOrder) else "",
         )  # fmt: skip
 
     def _token(self) -> str:
@@ -207,6 +235,25 @@ class MasterDataFlow:
                     "swept": self.place.clock() if swept else None,
                 },
             )
+
+
+async def vendors_go(place: Workplace) -> bool:
+    """True where vendors are imported: only then can anything wait for one."""
+    row = await place.database.fetch_one(
+        "SELECT 1 AS there FROM schedule WHERE connection_id = :c AND flow = :f AND enabled",
+        c=place.connection, f=Flow.VENDORS,
+    )  # fmt: skip
+    return row is not None
+
+
+def _waiting_words(flow: Flow, waiting: Sequence[Waiting]) -> str:
+    count = sum(each.count for each in waiting)
+    named = ", ".join(each.vendor for each in waiting[:NAMED_AT_MOST])
+    more = f" and {len(waiting) - NAMED_AT_MOST} more" if len(waiting) > NAMED_AT_MOST else ""
+    return (
+        f"{count} {flow} wait until the payables system has accepted their suppliers: {named}{more}. "
+        "They go by themselves afterwards; see the vendors flow."
+    )
 
 
 def _is_active(record: MasterRecord) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +29,21 @@ class Staged:
     """The record in JSON, as it is to be sent."""
     hash: str
     active: bool
+    number: str = ""
+    """What other records name it by; empty where none does."""
+    needs: str = ""
+    """The number of the vendor that has to be accepted before it is sent; empty where it needs none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Records that wait for one vendor."""
+
+    vendor: str
+    """Its number."""
+    records: tuple[str, ...]
+    """Their keys in the ledger, of those that had not been told of before."""
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +180,47 @@ class Imports:
         )  # fmt: skip
         return [StoredItem(**row) for row in rows]
 
-    async def pending(self, *, stage: int, limit: int, after: tuple[str, str]) -> list[StoredItem]:
-        """Items to be sent, in order of resource and code; those that are under way as they stand are left out."""
+    async def accepted_vendors(self, numbers: Collection[str]) -> set[str]:
+        """Those among these vendors' numbers that the payables system has accepted, in whatever version."""
         rows = await self._fetch(
-            """SELECT resource, code, erp_key, stage, cast(payload AS text) AS text, hash FROM imported
+            "SELECT DISTINCT number FROM imported WHERE connection_id = :c AND flow = 'vendors' AND number IS NOT NULL "
+            "AND number = ANY(:numbers) AND accepted_at IS NOT NULL",
+            c=self.connection, numbers=list(numbers),
+        )  # fmt: skip
+        return {row["number"] for row in rows}
+
+    async def waiting(self, *, at: datetime) -> list[Waiting]:
+        """What is pending and waits for a vendor, by vendor. What had not been told of before is noted as waiting."""
+        rows = await self._fetch(_WAITING, c=self.connection, flow=self.flow)
+        told = [Waiting(row["needs"], tuple(row["fresh"] or ()), row["records"]) for row in rows]
+        entries = [
+            Entry(self.flow, record, "waits", "waits", waiting_sentence(each.vendor))
+            for each in told for record in each.records
+        ]  # fmt: skip
+        if entries:
+            async with self._transaction() as transaction:
+                values = {"c": self.connection, "flow": self.flow, "keys": [each.record for each in entries]}
+                await transaction.execute(_NOTE_WAITING, values)
+                await self.scribe.append(transaction, self.connection, entries, epoch=self.epoch, at=at)
+        return told
+
+    async def pending(
+        self, *, stage: int, limit: int, after: tuple[str, str], without_vendor: bool = False
+    ) -> list[StoredItem]:
+        """Items to be sent, in order of resource and code; those that are under way as they stand are left out.
+
+        So are those whose vendor has not been accepted, unless they are to go `without_vendor`.
+        """
+        rows = await self._fetch(
+            f"""SELECT resource, code, erp_key, stage, cast(payload AS text) AS text, hash FROM imported
             WHERE connection_id = :c AND flow = :flow AND stage = :stage AND status = 'pending'
                 AND (resource, code) > (:resource, :code)
+                AND (needs IS NULL OR cast(:without AS boolean) OR {_VENDOR_ACCEPTED})
                 AND hash NOT IN (SELECT sent.value FROM import_request, json_each_text(items) AS sent
                                  WHERE connection_id = :c AND flow = :flow)
             ORDER BY resource, code LIMIT :limit""",
             c=self.connection, flow=self.flow, stage=stage, limit=limit, resource=after[0], code=after[1],
+            without=without_vendor,
         )  # fmt: skip
         return [StoredItem(**row) for row in rows]
 
@@ -269,7 +315,20 @@ class Imports:
 
 _PLAN_ANEW = text("SET LOCAL plan_cache_mode = force_custom_plan")
 _READ: Final = """json_to_recordset(cast(:rows AS json))
-    AS read(resource text, code text, key text, stage smallint, payload json, hash text)"""
+    AS read(resource text, code text, key text, stage smallint, payload json, hash text, number text,
+        needs text)"""
+_VENDOR_ACCEPTED: Final = """EXISTS (
+    SELECT 1 FROM imported vendor WHERE vendor.connection_id = :c AND vendor.flow = 'vendors'
+        AND vendor.number IS NOT NULL AND vendor.number = imported.needs AND vendor.accepted_at IS NOT NULL)"""
+_WAITING: Final = f"""
+    SELECT needs, count(DISTINCT erp_key) AS records,
+        array_agg(DISTINCT erp_key) FILTER (WHERE message IS NULL) AS fresh
+    FROM imported WHERE connection_id = :c AND flow = :flow AND status = 'pending' AND needs IS NOT NULL
+        AND NOT {_VENDOR_ACCEPTED} GROUP BY needs ORDER BY needs"""
+_NOTE_WAITING: Final = text(
+    """UPDATE imported SET message = 'Waits for the supplier ' || needs || '.'
+    WHERE connection_id = :c AND flow = :flow AND status = 'pending' AND erp_key = ANY(cast(:keys AS text[]))"""
+)
 _REQUEST: Final = text(
     """INSERT INTO import_request (connection_id, request_id, flow, resource, sent_at, next_check, run_id, items)
     VALUES (:c, :id, :flow, :resource, :at, :next, :run, cast(:items AS json)) ON CONFLICT DO NOTHING"""
@@ -280,17 +339,20 @@ _AGAIN: Final = text(
     WHERE connection_id = :c AND request_id = :id"""
 )
 _JUDGE: Final = text(
-    """UPDATE imported SET status = :status, message = :words, updated_at = :at
+    """UPDATE imported SET status = :status, message = :words, updated_at = :at,
+        accepted_at = CASE WHEN :status = 'accepted' THEN :at ELSE accepted_at END
     WHERE connection_id = :c AND flow = :flow AND resource = :resource AND code = ANY(cast(:codes AS text[]))
         AND hash = ANY(cast(:hashes AS text[]))"""
 )
 _UPSERT = text(
     f"""INSERT INTO imported (connection_id, flow, resource, code, erp_key, stage, payload, hash, active, status,
-        run_id, updated_at)
-    SELECT :c, :flow, resource, code, key, stage, payload, hash, true, 'pending', :run, :at FROM {_READ}
+        run_id, updated_at, number, needs)
+    SELECT :c, :flow, resource, code, key, stage, payload, hash, true, 'pending', :run, :at, number, needs
+    FROM {_READ}
     ON CONFLICT (connection_id, flow, resource, code) DO UPDATE
     SET payload = excluded.payload, hash = excluded.hash, erp_key = excluded.erp_key, stage = excluded.stage,
-        active = true, status = 'pending', message = NULL, run_id = excluded.run_id, updated_at = excluded.updated_at
+        active = true, status = 'pending', message = NULL, run_id = excluded.run_id, updated_at = excluded.updated_at,
+        number = excluded.number, needs = excluded.needs
     WHERE imported.hash <> excluded.hash OR cast(:force AS boolean) RETURNING resource, code"""
 )
 _UPDATE = text(
@@ -302,10 +364,16 @@ _UPDATE = text(
 )
 
 
+def waiting_sentence(vendor: str) -> str:
+    """Why a record is not sent, for people."""
+    return f"It waits until the payables system has accepted the supplier {vendor}; then it goes by itself."
+
+
 def _row(item: Staged) -> str:
     """The record's own text goes in as it is: a hundred thousand of them are not written twice."""
     rest = {
         "resource": item.resource, "code": item.code, "key": item.erp_key, "stage": item.stage, "hash": item.hash,
+        "number": item.number or None, "needs": item.needs or None,
     }  # fmt: skip
     return f'{json.dumps(rest)[:-1]},"payload":{item.text}}}'
 

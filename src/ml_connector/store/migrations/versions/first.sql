@@ -118,6 +118,7 @@ CREATE TABLE document (
     connection_id text NOT NULL REFERENCES connection ON DELETE CASCADE,
     document_id text NOT NULL,
     attempt integer NOT NULL,
+    flow text NOT NULL DEFAULT 'invoices',
     status text NOT NULL,
     intent text,                    -- the write that may be under way
     intent_at timestamptz,
@@ -152,6 +153,15 @@ CREATE TABLE document (
     payment_count integer NOT NULL DEFAULT 0,
     payment_hash text,
     payment_due jsonb,              -- a payment response that is to be sent
+    -- Of supplier invoices on their way into the payables system; the address stands among the secrets.
+    content_at timestamptz,         -- when this version of it was read
+    admission_id text,
+    admission_token text,
+    admission_expires timestamptz,
+    admissions integer NOT NULL DEFAULT 0,  -- those that came to nothing before
+    payables_id text,
+    standing jsonb,                 -- the last one heard
+    notes_due jsonb,                -- sentences that are to be put to it in the ERP
     run_id bigint,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
@@ -170,6 +180,11 @@ CREATE INDEX document_run ON document (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX document_files ON document (connection_id, posted_at DESC)
     WHERE NOT attached AND status IN ('transferred', 'paid');
 CREATE INDEX document_payment ON document (connection_id, key) WHERE payment_due IS NOT NULL;
+CREATE INDEX document_admission ON document (connection_id, admission_id) WHERE admission_id IS NOT NULL;
+CREATE INDEX document_payables ON document (connection_id, payables_id) WHERE payables_id IS NOT NULL;
+CREATE INDEX document_notes ON document (connection_id, key) WHERE notes_due IS NOT NULL;
+CREATE INDEX document_waiting ON document (connection_id, reason)
+    WHERE status = 'held' AND reason IN ('supplier awaited', 'order awaited');
 
 -- Master data as the payables system takes it, one row an item.
 CREATE TABLE imported (
@@ -184,6 +199,9 @@ CREATE TABLE imported (
     active boolean NOT NULL DEFAULT true,
     status text NOT NULL,           -- pending (to be sent, or under way), accepted, rejected
     message text,
+    number text,                    -- what other records name it by
+    needs text,                     -- the number of the vendor that has to be accepted before it is sent
+    accepted_at timestamptz,        -- when it was last accepted, whatever became of later versions
     run_id bigint,
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (connection_id, flow, resource, code)
@@ -191,6 +209,8 @@ CREATE TABLE imported (
 -- Partial: without statistics the planner would take it for any statement about a connection's items of a flow.
 CREATE INDEX imported_key ON imported (connection_id, flow, erp_key) WHERE active;
 CREATE INDEX imported_pending ON imported (connection_id, flow, stage, resource, code) WHERE status = 'pending';
+CREATE INDEX imported_number ON imported (connection_id, flow, number) WHERE number IS NOT NULL;
+CREATE INDEX imported_record ON imported (connection_id, flow, erp_key) WHERE number IS NOT NULL;
 CREATE INDEX imported_rejected ON imported (connection_id, flow) WHERE status = 'rejected';
 
 CREATE TABLE import_request (
