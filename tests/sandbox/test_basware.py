@@ -406,7 +406,9 @@ class TestServer:
                 continue
         else:
             pytest.fail("No free ports were found.")
-        assert set(running.addresses) == {"basware", "acumatica", "business-central", "sap-business-one"}
+        assert set(running.addresses) == {
+            "basware", "acumatica", "business-central", "epicor-kinetic", "sap-business-one",
+        }  # fmt: skip
         async with ClientSession() as session:
             for address in running.addresses.values():
                 async with session.get(f"{address}/_sandbox/state") as answer:
