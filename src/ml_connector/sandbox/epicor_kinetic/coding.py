@@ -52,7 +52,7 @@ def new_account(visit: Visit, asked: Row) -> Outcome:
 
 
 @operation(INVOICE_SERVICE, "ChangeExpLineAmt")
-def change_amount(visit: Visit, asked: Row) -> Outcome:
+def change_amount(_: Visit, asked: Row) -> Outcome:
     """The amount of a GL row, positive for a debit memo too."""
     ds, amount = opened(tableset(asked["ds"]), INVOICE_TABLES), number(asked["ProposedAmt"])
     for row in edited(ds, AMOUNT):

@@ -14,7 +14,7 @@ from ml_connector.sandbox.control import set_switches
 from ml_connector.sandbox.epicor_kinetic import payments
 from ml_connector.sandbox.epicor_kinetic.attachments import files_of
 from ml_connector.sandbox.epicor_kinetic.books import Books
-from ml_connector.sandbox.epicor_kinetic.coding import MAIN_BOOK
+from ml_connector.sandbox.epicor_kinetic.coding import MAIN_BOOK, coded
 from ml_connector.sandbox.epicor_kinetic.groups import GROUP, entered_in, group_of, period_of
 from ml_connector.sandbox.epicor_kinetic.invoices import (
     ACCOUNT,
@@ -34,7 +34,7 @@ from ml_connector.sandbox.epicor_kinetic.wire import read_row
 Asked = dict[str, Any]
 PAGES = {
     "GET /_sandbox/bills": "?company= (&rows=true): every invoice and debit memo, posted or not",
-    "POST /_sandbox/bill": "{company, id | number + vendor?, ...columns of APInvHed}: somebody changes one in the screen",
+    "POST /_sandbox/bill": "{company, id | number + vendor?, ...columns of APInvHed}: somebody changes one by hand",
     "POST /_sandbox/coded": "{company, id | number, line?, account}: somebody codes a line, stored form; '' for none",
     "POST /_sandbox/remove": "{company, id | number}: somebody deletes one that is not posted",
     "POST /_sandbox/groups": "{company, lock?: {group, user}, unlock?: group, in_process?: {group, on}, post?: group, "
@@ -48,9 +48,9 @@ PAGES = {
     "POST /_sandbox/adjust": "{company, id | number, amount?, date?}: taken off without a payment",
     "POST /_sandbox/apply": "{company, id | number, with, amount?, date?}: a debit memo is set off against it",
     "POST /_sandbox/cancel": "{company, id | number}: a cancelling document takes it back",
-    "POST /_sandbox/orders": "{company, number?, vendor?, currency?, approval?, lines?: [{line, description, quantity | "
-    "quantities, price, per?, part?, account?, tax?}], receive?: true | {'1/1': quantity}, status?: open | closed | "
-    "void, delete?, ...columns of POHeader}",
+    "POST /_sandbox/orders": "{company, number?, vendor?, currency?, approval?, lines?: [{line, description, "
+    "quantity | quantities, price, per?, part?, account?, tax?}], receive?: true | {'1/1': quantity}, "
+    "status?: open | closed | void, delete?, ...columns of POHeader}",
     "POST /_sandbox/receipts": "{company, order, quantities?: {'1/1': quantity}, pack_slip?, received?}",
 }
 
@@ -177,8 +177,6 @@ def _change_bill(books: Books, asked: Asked) -> Any:
 
 
 def _code_bill(books: Books, asked: Asked) -> Any:
-    from ml_connector.sandbox.epicor_kinetic.coding import coded
-
     head, wanted = find_bill(books, asked), asked.get("line")
     empty = {f"SegValue{at}": "" for at in range(1, 21)}
     for row in parts_of(books, ACCOUNT, head):
@@ -311,10 +309,8 @@ def _cancel(books: Books, asked: Asked) -> Any:
         message = f"Invoice {head['InvoiceNum']} is not posted, or cancelled already."
         raise ValueError(message)
     number = f"{head['InvoiceNum'][:48]}-C"
-    closed = {
-        **dict.fromkeys(("DocInvoiceBal", "InvoiceBal", "DocUnpostedBal", "UnpostedBal"), ZERO),
-        "OpenPayable": False,
-    }
+    balances = ("DocInvoiceBal", "InvoiceBal", "DocUnpostedBal", "UnpostedBal")
+    closed = {**dict.fromkeys(balances, ZERO), "OpenPayable": False}
     amounts = ("DocInvoiceAmt", "InvoiceAmt", "DocInvoiceVendorAmt", "InvoiceVendorAmt", "DocTaxAmt", "TaxAmt")
     mirror = {name: value for name, value in head.items() if name not in ("SysRowID", "ChangeDate", "ExternalID")}
     mirror |= {name: -head.get(name, ZERO) for name in amounts}

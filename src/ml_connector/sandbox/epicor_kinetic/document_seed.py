@@ -132,7 +132,8 @@ def _header(books: Books, group: Row, vendor: Row, invoice: Invoice) -> Row:
     row["InvoiceDate"] = stamp_of(invoice.invoice_date)
     fill_from_vendor(books, row, vendor)
     total = -abs(invoice.gross) if credit else invoice.gross
-    currency = {"CurrencyCode": invoice.currency, "ExchangeRate": books.factor(invoice.currency, row["InvoiceDate"])}
+    rate = books.factor(invoice.currency, invoice.invoice_date.isoformat())
+    currency = {"CurrencyCode": invoice.currency, "ExchangeRate": rate}
     shown = {"DocInvoiceVendorAmt": total, "ScrDocInvoiceVendorAmt": abs(total) if credit else total}
     text = {"InvoiceNum": invoice.number, "Description": "Keyed by hand", "DueDate": stamp_of(invoice.due_date)}
     return row | currency | shown | text

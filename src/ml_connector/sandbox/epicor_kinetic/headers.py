@@ -1,4 +1,4 @@
-"""The header of an invoice while it is drawn up: `GetNew...` and `Change...`, which store nothing (Epicor dossier 9.4)."""
+"""The header of an invoice while it is drawn up: `GetNew...` and `Change...` store nothing (Epicor dossier 9.4)."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def change_currency(visit: Visit, asked: Row) -> Outcome:
     for row in edited(ds, HEAD):
         take_currency(visit.books, row, text(asked["ProposedCurrencyCode"]))
         row["RateGrpCode"] = text(asked.get("vRateGrpCode")) or RATE_GROUP
-        row |= sums_of(row, row.get("DocInvoiceAmt", ZERO), row.get("DocTaxAmt", ZERO))
+        row.update(sums_of(row, row.get("DocInvoiceAmt", ZERO), row.get("DocTaxAmt", ZERO)))
     return Outcome(parameters={"ds": ds})
 
 
@@ -179,12 +179,12 @@ def _day_asked(value: object, field: str) -> date:
 
 
 @operation(INVOICE_SERVICE, "ChangeInvoiceVendorAmt")
-def change_vendor_amount(visit: Visit, asked: Row) -> Outcome:
+def change_vendor_amount(_: Visit, asked: Row) -> Outcome:
     """The supplier's total, as the screen takes it: positive for a debit memo too (Epicor dossier 9.6)."""
     ds, amount = opened(tableset(asked["ds"]), INVOICE_TABLES), number(asked["ProposedInvoiceVendorAmt"])
     for row in edited(ds, HEAD):
         row["DocInvoiceVendorAmt"] = -amount if row.get("DebitMemo") else amount
-        row |= sums_of(row, row.get("DocInvoiceAmt", ZERO), row.get("DocTaxAmt", ZERO))
+        row.update(sums_of(row, row.get("DocInvoiceAmt", ZERO), row.get("DocTaxAmt", ZERO)))
     return Outcome(parameters={"ds": ds})
 
 
@@ -218,7 +218,7 @@ def _term(books: Books, code: str) -> PaymentTerm | None:
 
 
 @operation(INVOICE_SERVICE, "ChangeDueDate")
-def change_due_date(visit: Visit, asked: Row) -> Outcome:
+def change_due_date(_: Visit, asked: Row) -> Outcome:
     """Another due date."""
     ds, day = opened(tableset(asked["ds"]), INVOICE_TABLES), _day_asked(asked["ProposedDueDate"], "DueDate")
     for row in edited(ds, HEAD):

@@ -93,7 +93,7 @@ def sign_of(row: Row) -> int:
 
 
 @operation(INVOICE_SERVICE, "ChangePartNum")
-def change_part(visit: Visit, asked: Row) -> Outcome:
+def change_part(_: Visit, asked: Row) -> Outcome:
     """The part; any text on a miscellaneous line, up to the column's length."""
     ds, part = opened(tableset(asked["ds"]), INVOICE_TABLES), text(asked["ProposedPartNum"])
     check_part(part)
@@ -110,7 +110,7 @@ def check_part(part: str) -> None:
 
 
 @operation(INVOICE_SERVICE, "ChangeExtCost")
-def change_amount(visit: Visit, asked: Row) -> Outcome:
+def change_amount(_: Visit, asked: Row) -> Outcome:
     """The amount of a line; the price follows."""
     ds, amount = opened(tableset(asked["ds"]), INVOICE_TABLES), number(asked["ProposedExtCost"])
     for row in edited(ds, LINE):
@@ -123,7 +123,7 @@ def change_amount(visit: Visit, asked: Row) -> Outcome:
 
 
 @operation(INVOICE_SERVICE, "ChangeUnitCost")
-def change_price(visit: Visit, asked: Row) -> Outcome:
+def change_price(_: Visit, asked: Row) -> Outcome:
     """The price; the amount follows."""
     ds, price = opened(tableset(asked["ds"]), INVOICE_TABLES), number(asked["ProposedUnitCost"])
     for row in edited(ds, LINE):
@@ -133,7 +133,7 @@ def change_price(visit: Visit, asked: Row) -> Outcome:
 
 
 @operation(INVOICE_SERVICE, "ChangeVendorQty")
-def change_quantity(visit: Visit, asked: Row) -> Outcome:
+def change_quantity(_: Visit, asked: Row) -> Outcome:
     """The quantity in the supplier's unit; the amount follows."""
     ds, quantity = opened(tableset(asked["ds"]), INVOICE_TABLES), number(asked["ProposedVendorQty"])
     for row in edited(ds, LINE):
@@ -143,7 +143,7 @@ def change_quantity(visit: Visit, asked: Row) -> Outcome:
 
 
 @operation(INVOICE_SERVICE, "ChangeCostPerCode")
-def change_cost_per(visit: Visit, asked: Row) -> Outcome:
+def change_cost_per(_: Visit, asked: Row) -> Outcome:
     """How many units the price is for."""
     ds, code = opened(tableset(asked["ds"]), INVOICE_TABLES), text(asked["ProposedCostPerCode"])
     if code not in _PER:

@@ -22,7 +22,7 @@ from ml_connector.sandbox.epicor_kinetic.invoices import (
 )
 from ml_connector.sandbox.epicor_kinetic.lines import blank_line, header_for
 from ml_connector.sandbox.epicor_kinetic.plugs import Outcome, Visit, operation, tableset, writer
-from ml_connector.sandbox.epicor_kinetic.saving import Save, key_of
+from ml_connector.sandbox.epicor_kinetic.saving import Save
 from ml_connector.sandbox.epicor_kinetic.schema import NO_GUID, Row, Tableset
 from ml_connector.sandbox.epicor_kinetic.tablesets import (
     INVOICE_SERVICE,
@@ -34,6 +34,7 @@ from ml_connector.sandbox.epicor_kinetic.tablesets import (
     text,
     whole,
 )
+from ml_connector.sandbox.epicor_kinetic.writing import key_of
 
 _QUESTION = "The supplier's total is not that of the lines. Do you want to continue?"
 
