@@ -71,7 +71,7 @@ class ConnectTokens:
         if not reply.ok:
             raise refusal(reply, body)
         try:
-            token, lifetime = str(body["access_token"]), float(body["expires_in"])
+            token, lifetime = str(body["access_token"]), int(body["expires_in"])
         except (KeyError, TypeError, ValueError) as odd:
             finding = Finding(Reason.UNEXPECTED, ISSUER, "the answer holds no token")
             raise Refused(system=ISSUER, findings=(finding,), status=reply.status) from odd

@@ -41,16 +41,17 @@ class _Pass:
     rows: int = 0
     total: int | None = None
     has_shifted: bool = False
-    first_key: str = ""
+    page: Sequence[str] = ()
+    """The digests of the last page's rows."""
 
-    def take(self, keys: Sequence[str], total: int | None) -> bool:
+    def take(self, keys: Sequence[str], page: Sequence[str], total: int | None) -> bool:
         """Takes note of a page; False where it is the one before once more: its number is being ignored."""
         changed = self.rows > 0 and total != self.total
-        is_repeated = self.rows > 0 and keys[0] == self.first_key and not changed
+        is_repeated = page == self.page and not changed
         self.has_shifted = self.has_shifted or changed or not self.keys.isdisjoint(keys)
         self.keys.update(keys)
         self.rows += len(keys)
-        self.total, self.first_key = total, keys[0]
+        self.total, self.page = total, page
         return not is_repeated
 
     @property
@@ -85,8 +86,10 @@ async def _one_pass(client: VismaClient, listing: Listing, reading: _Pass) -> As
             return
         if not all(listing.satisfies(row) for row in rows):
             raise unexpected(f"{listing.path}: rows came that the filter leaves out: {dict(listing.options)}")
-        if not reading.take([listing.key(row) for row in rows], total):
-            raise unexpected(f"{listing.path}: page {page} begins as the one before; the page number is being ignored")
+        if not reading.take([listing.key(row) for row in rows], [digest_of(row) for row in rows], total):
+            raise unexpected(
+                f"{listing.path}: page {page} is the one before once more; the page number is being ignored"
+            )
         yield rows
         page += 1
 
