@@ -71,6 +71,10 @@ class Books:
             (self.vendors, self.chart, self.values, self.accounts, self.tax_categories, self.currencies)
         )
 
+    def look_again(self) -> None:
+        """Has suppliers and segment values read anew: the server posts on what was blocked since a bill was saved."""
+        forget_older((self.vendors, self.values), seconds=0.0)
+
     async def values_of(self, wanted: set[Value]) -> Mapping[Value, ValueFacts | None]:
         """What is known of some segment values."""
         found = await self.values.get({f"{segment}/{value}" for segment, value in wanted})
