@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from aiohttp import web
@@ -23,10 +24,8 @@ SCOPE = "importDocuments.write"
 TICKET_LIFE = timedelta(hours=1)
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _SHOWN = re.compile(rb"\(((?:\\.|[^\\()])*)\)\s*Tj")
-_LABELS = {
-    "invoiceNumber": re.compile(r"(?i)^\s*(?:invoice|credit note)\s*(?:number|no\.?)?\s*[:#]?\s*(\S+)\s*$"),
-    "supplierName": re.compile(r"(?i)^\s*(?:supplier|from|seller)\s*:\s*(.+?)\s*$"),
-}
+_TITLE = re.compile(r"(?P<supplierName>.+): (?P<invoiceNumber>.+), (?P<grossSum>-?[0-9]+(\.[0-9]+)?)")
+"""As the sandbox draws invoices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +141,10 @@ def _wrong_addresses(body: Any) -> list[Fields]:
 def _read_off(content: bytes) -> Fields:
     """What the page says, as far as it can be read: a scan may say nothing at all."""
     lines = [_unescaped(text) for text in _SHOWN.findall(content)]
-    found: Fields = {"supplierCode": "", "currencyCode": "EUR"}
-    for name, label in _LABELS.items():
-        match = next((match for line in lines if (match := label.match(line))), None)
-        if match is not None:
-            found[name] = match[1]
-    if "invoiceNumber" not in found and lines:
-        found["invoiceNumber"] = lines[0].strip()[:100]
-    return found
+    title = next((match for line in lines if (match := _TITLE.fullmatch(line))), None)
+    if title is None:
+        return {"invoiceNumber": lines[0][:100]} if lines else {}
+    return {**title.groupdict(), "grossSum": Decimal(title["grossSum"])}
 
 
 def _unescaped(text: bytes) -> str:
