@@ -75,6 +75,11 @@ async def test_1_a_wrong_password_and_no_login_at_all_are_told_apart(wire: Wire)
     assert none.headers["WWW-Authenticate"].startswith("Basic")
 
 
+async def test_1_the_key_may_come_in_the_query(wire: Wire) -> None:
+    reply = await wire.send("GET", f"{COMPANIES}&api-key={API_KEY}", headers={"x-api-key": None})
+    assert reply.status == 200
+
+
 @pytest.mark.parametrize("change", [{"enabled": False}, {"expires": "2020-01-01"}, {"value": "regenerated"}])
 async def test_1_a_key_that_is_off_out_of_date_or_regenerated_is_a_wrong_one(
     wire: Wire, change: dict[str, Any]
@@ -299,3 +304,27 @@ async def test_11_a_reply_is_lost_after_the_work_was_done(wire: Wire) -> None:
     with pytest.raises(aiohttp.ClientError):
         await wire.call("Ice.LIB.SessionModSvc/Login")
     assert (await wire.show("state"))["sessions"] == 1
+
+
+async def test_reset_puts_every_switch_back_and_keeps_tokens_good(wire: Wire) -> None:
+    token = (await token_of(wire)).body["AccessToken"]
+    await wire.control("key", enabled=False)
+    await wire.control("rights", object="Erp.BO.Company", allowed=False)
+    await wire.control("heavy", service="Erp.BO.CompanySvc", fails=True)
+    await wire.control("errors", variant="html")
+    await wire.control("coding", coding="kept")
+    await wire.control("licences", limit=1)
+    await wire.call("Ice.LIB.SessionModSvc/Login")
+    await wire.control("reset")
+    assert (await wire.send("GET", COMPANIES, headers=bearer(token))).status == 200
+    state = await wire.show("state")
+    assert state["companies"]["4000"]["switches"]["coding"] == "lost"
+    assert state["sessions"] == 0
+
+
+async def test_the_control_page_says_that_it_is_simulated(wire: Wire) -> None:
+    shown = await wire.show("")
+    assert (shown["system"], shown["simulated"]) == ("epicor-kinetic", True)
+    assert {"POST /_sandbox/heavy", "GET /_sandbox/bills", "POST /_sandbox/companies"} <= set(shown["pages"])
+    await wire.control("heavy", service="Erp.BO.NothingSvc", fails=True, status=404)
+    await wire.control("period", company="9999", status=404)

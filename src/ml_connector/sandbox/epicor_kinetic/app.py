@@ -24,7 +24,7 @@ from ml_connector.sandbox.epicor_kinetic.licences import Licences
 from ml_connector.sandbox.epicor_kinetic.plugs import DUE, Visit
 from ml_connector.sandbox.epicor_kinetic.seed import open_books
 from ml_connector.sandbox.epicor_kinetic.service import Answer, Habits, OData
-from ml_connector.sandbox.epicor_kinetic.table import Store
+from ml_connector.sandbox.epicor_kinetic.table import SERVER_ZONE, Store
 from ml_connector.sandbox.epicor_kinetic.wire import dump_json
 from ml_connector.sandbox.switchboard import Switchboard
 from ml_connector.sandbox.trade import TradingCompany
@@ -75,6 +75,7 @@ class EpicorKinetic:
         """Back to the first day: the companies of then, and every setting as it was. Tokens stay good."""
         self.books.clear()
         self.store.tables.clear()
+        self.store.zone = SERVER_ZONE
         self.odata.habits = Habits()
         self.temper = Temper()
         self.licences = Licences()

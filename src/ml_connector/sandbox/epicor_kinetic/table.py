@@ -21,6 +21,7 @@ Key = tuple[Any, ...]
 """The key columns' values, folded (see `folded`); numbers stay numbers."""
 
 FIRST_REVISION = 88_000_000
+SERVER_ZONE = ZoneInfo("Europe/Helsinki")
 _SPACE = uuid.UUID("5b3f1a52-7b8e-4a53-8a2e-0c7a5e0f9d31")
 
 
@@ -29,7 +30,7 @@ class Store(UndoLog):
     """What all tables of the database share: time, row versions, identities and the undo log of a request."""
 
     clock: Clock
-    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Helsinki"))
+    zone: ZoneInfo = SERVER_ZONE
     """Of the server: ChangeDate is written in it, without saying so (Epicor dossier 7.3)."""
     revision: int = FIRST_REVISION
     """The last SysRevID that was given: one counter for the whole database (Epicor dossier 7.2)."""
