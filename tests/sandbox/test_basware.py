@@ -407,7 +407,7 @@ class TestServer:
         else:
             pytest.fail("No free ports were found.")
         assert set(running.addresses) == {
-            "basware", "acumatica", "business-central", "epicor-kinetic", "sap-business-one",
+            "basware", "acumatica", "business-central", "epicor-kinetic", "sap-business-one", "visma-net",
         }  # fmt: skip
         async with ClientSession() as session:
             for address in running.addresses.values():

@@ -10,7 +10,7 @@ from ml_connector.sandbox.server import run
 def main() -> None:
     """Reads the options and serves until told to stop."""
     parser = ArgumentParser(prog="python -m ml_connector.sandbox", description=__doc__)
-    parser.add_argument("--port-base", type=int, default=9100, help="Basware here, the ERPs 10 to 40 further on")
+    parser.add_argument("--port-base", type=int, default=9100, help="Basware here, the ERPs 10 to 50 further on")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--import-delay", type=float, default=2.0, help="seconds P2P takes to process an import")
     parser.add_argument("--token-seconds", type=int, default=3600, help="life of a token")

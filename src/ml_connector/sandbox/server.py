@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import date
 from typing import Any, Protocol
 
@@ -18,11 +19,13 @@ from ml_connector.sandbox.business_central import BusinessCentral
 from ml_connector.sandbox.clock import Clock
 from ml_connector.sandbox.company import found
 from ml_connector.sandbox.sap_business_one import SapBusinessOne, as_invoiced
+from ml_connector.sandbox.visma_net import VismaNet
 
 _ACUMATICA = 10
 _BUSINESS_CENTRAL = 20
 _EPICOR_KINETIC = 30
 _SAP_BUSINESS_ONE = 40
+_VISMA_NET = 50
 
 
 class System(Protocol):
@@ -66,19 +69,26 @@ async def start(
     """Serves every system from `port_base` on; returns once they answer.
 
     Company 1000 keeps its books in Business Central, 2000 in SAP Business One, 3000 in Acumatica, 4000 in Epicor
-    Kinetic. `seeded=False` founds them without invoices. Raises OSError where a port is taken.
+    Kinetic, 5000 in Visma.net: its invoices are there, and Basware has none of them yet. `seeded=False` founds them
+    without invoices. Raises OSError where a port is taken.
     """
     clock = Clock()
     first = today or clock.now().date()
-    acme, second, third, fourth = (
-        found(code, today=first, invoices=None if seeded else 0) for code in ("1000", "2000", "3000", "4000")
+    acme, second, third, fourth, fifth = (
+        found(code, today=first, invoices=None if seeded else 0) for code in ("1000", "2000", "3000", "4000", "5000")
     )
     systems: dict[str, tuple[int, System]] = {
         "basware": (
             port_base,
             Basware(
                 clock=clock,
-                companies=[acme, as_invoiced(second), third, epicor_kinetic.as_invoiced(fourth)],
+                companies=[
+                    acme,
+                    as_invoiced(second),
+                    third,
+                    epicor_kinetic.as_invoiced(fourth),
+                    replace(fifth, invoices=(), already_posted=()),
+                ],
                 file_origin=f"http://{host}:{port_base + 1}",
                 token_seconds=token_seconds,
                 import_delay=import_delay,
@@ -99,6 +109,10 @@ async def start(
         "sap-business-one": (
             port_base + _SAP_BUSINESS_ONE,
             SapBusinessOne(clock=clock, companies=[second]),
+        ),
+        "visma-net": (
+            port_base + _VISMA_NET,
+            VismaNet(clock=clock, companies=[fifth], token_seconds=token_seconds),
         ),
     }
     running = Running({name: f"http://{host}:{port}" for name, (port, _) in systems.items()})

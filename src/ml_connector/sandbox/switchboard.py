@@ -7,7 +7,8 @@ A fault is put on a method and a path and is used up after `count` requests:
     DELETE /_sandbox/faults
     GET /_sandbox/held      {"held": [{"kind", "asks", "method", "path"}...]}: what `hold` and `hold_after` keep waiting
     POST /_sandbox/release  {"drop": bool}: they go on; `drop` cuts them off instead, a `hold` with nothing done
-    GET /_sandbox/calls     {"total": n, "calls": [{"method", "path", "status", "seconds", "at"}...]}, oldest first
+    GET /_sandbox/calls     {"total": n, "calls": [{"method", "path", "status", "seconds", "at"}...]}, oldest first;
+                            with the `headers` that the system shows
     DELETE /_sandbox/calls
 """
 
@@ -96,6 +97,8 @@ class Switchboard:
     calls: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=20_000))
     total: int = 0
     held: list[Held] = field(default_factory=list)
+    shows: tuple[str, ...] = ()
+    """Names of request headers that the log of calls tells, where they came."""
 
     def install(self, app: web.Application) -> None:
         """Puts the switchboard before every handler of `app` and adds its own pages."""
@@ -132,10 +135,16 @@ class Switchboard:
                         "status": status,
                         "seconds": round(time.perf_counter() - started, 6),
                         "at": round(time.time(), 6),
+                        **self._shown(request),
                     }
                 )
 
         return strike
+
+    def _shown(self, request: web.Request) -> dict[str, dict[str, str]]:
+        if not self.shows:
+            return {}
+        return {"headers": {name: request.headers[name] for name in self.shows if name in request.headers}}
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         asked = (await request.read()).decode("utf-8", "replace") if any(fault.asks for fault in self.faults) else ""
