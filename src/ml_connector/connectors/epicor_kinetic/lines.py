@@ -23,6 +23,7 @@ from ml_connector.connectors.epicor_kinetic.matching import Match, Papers, is_ma
 from ml_connector.connectors.epicor_kinetic.tablesets import rows_of
 from ml_connector.connectors.epicor_kinetic.values import Row, account_of, integer, is_set, number, text
 from ml_connector.records.invoice import Bill
+from ml_connector.records.money import add_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def entries_of(bill: Bill, matches: Mapping[int, Sequence[Match]]) -> list[Entry
     found: list[Entry] = []
     for position, line in enumerate(bill.lines):
         words = line_text(bill, line)
-        if matches.get(position):
+        if position in matches:
             found += [Entry(position, sign * each.net, words, each) for each in matches[position]]
         else:
             found.append(Entry(position, sign * line.net, words))
@@ -121,22 +122,30 @@ def claim(entries: Sequence[Entry], ds: Mapping[str, Any]) -> Claims:
 
 
 def matches_as_stored(bill: Bill, ds: Mapping[str, Any]) -> dict[int, tuple[Match, ...]]:
-    """What each matched line of the bill was taken from, as the stored lines tell it: as many as make up its sum."""
-    left = [row for row in lines_of(ds) if text(row, "LineType") in (RECEIVED, UNRECEIVED)]
+    """What the matched lines of the bill were taken from, as the stored lines tell it.
+
+    All that is stored of an order's line belongs to the bill's first row of it, if it makes up the sum of all of them.
+    """
+    stored: dict[tuple[str, str], list[Row]] = {}
+    for row in lines_of(ds):
+        if text(row, "LineType") in (RECEIVED, UNRECEIVED):
+            stored.setdefault((text(row, "PONum"), text(row, "POLine")), []).append(row)
     found: dict[int, tuple[Match, ...]] = {}
-    for position, line in enumerate(bill.lines):
-        if not is_matched(bill, line):
-            continue
-        rows: list[Row] = []
-        missing = line.net
-        for row in left:
-            is_its = (text(row, "PONum"), text(row, "POLine")) == (line.order_number.strip(), line.order_line.strip())
-            if is_its and 0 < number(row, "DocExtCost") <= missing:
-                rows.append(row)
-                missing -= number(row, "DocExtCost")
-        left = [row for row in left if row not in rows]
-        found[position] = tuple(_match_of(row) for row in rows)
+    for place, positions in _places(bill).items():
+        rows = stored.get(place, [])
+        agrees = add_up(number(row, "DocExtCost") for row in rows) == add_up(bill.lines[each].net for each in positions)
+        first, *others = positions
+        found[first] = tuple(map(_match_of, rows)) if agrees else ()
+        found |= dict.fromkeys(others, ())
     return found
+
+
+def _places(bill: Bill) -> dict[tuple[str, str], list[int]]:
+    places: dict[tuple[str, str], list[int]] = {}
+    for position, line in enumerate(bill.lines):
+        if is_matched(bill, line):
+            places.setdefault((line.order_number.strip(), line.order_line.strip()), []).append(position)
+    return places
 
 
 def _match_of(row: Row) -> Match:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
@@ -124,7 +124,7 @@ def wanted_orders(bills: Sequence[Bill]) -> frozenset[int]:
 
 
 Matches = Mapping[int, tuple[Match, ...]]
-"""By the position of the line in the bill."""
+"""By the position of the line in the bill; none for a line whose part another one takes along."""
 
 
 def matches_of(bill: Bill, papers: Papers, *, vendor: int) -> Matches | tuple[Finding, ...]:
@@ -139,7 +139,32 @@ def matches_of(bill: Bill, papers: Papers, *, vendor: int) -> Matches | tuple[Fi
             matches[position] = _match(bill, line, shelf, vendor)
         except Mismatch as mismatch:
             findings.append(mismatch.finding)
-    return tuple(dict.fromkeys(findings)) or matches
+    return tuple(dict.fromkeys(findings)) or _merged(bill, matches)
+
+
+def _merged(bill: Bill, matches: Matches) -> Matches | tuple[Finding, ...]:
+    """One line of the invoice for each line of a receipt, which is taken once: the first row's, with all sums."""
+    homes: dict[tuple[str, str, int], tuple[int, int]] = {}
+    found: dict[int, list[Match]] = {position: [] for position in matches}
+    findings: list[Finding] = []
+    for position, each in [(at, each) for at in sorted(matches) for each in matches[at]]:
+        slip = (code(each.purchase_point), code(each.pack_slip), each.pack_line)
+        if not each.is_received or slip not in homes:
+            homes[slip] = (position, len(found[position]))
+            found[position].append(each)
+            continue
+        home, place = homes[slip]
+        if _coding(bill.lines[home]) != _coding(bill.lines[position]):
+            what = f"rows {home + 1} and {position + 1} share receipt {each.pack_slip} and are coded otherwise"
+            findings.append(Finding(Reason.ORDER_DIFFERS, what))
+            continue
+        first = found[home][place]
+        found[home][place] = replace(first, quantity=first.quantity + each.quantity, net=first.net + each.net)
+    return tuple(findings) or {position: tuple(each) for position, each in found.items()}
+
+
+def _coding(line: BillLine) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    return code(line.account), code(line.tax_code), tuple(sorted(line.dimensions.items()))
 
 
 # ------------------------------------------------------------------ one line

@@ -272,9 +272,9 @@ class Desk:
             findings = findings_of(_coded(bill), known)
         except ConnectorError:
             findings = ()
-        if not findings and refusal.reason not in _SAYS_LITTLE:
-            return refusal
         words = "; ".join(each.vendor_text for each in refusal.findings if each.vendor_text)
+        if not findings and (refusal.reason not in _SAYS_LITTLE or not words):
+            return refusal
         found = [replace(each, vendor_text=words) for each in findings] or [
             Finding(Reason.NOT_RELEASED, draft.number, words)
         ]

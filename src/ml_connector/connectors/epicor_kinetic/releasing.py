@@ -125,7 +125,7 @@ class Poster:
             if group is None or group.is_posting or self._groups.is_free(group):
                 return group
             if time.monotonic() >= ends:
-                finding = Finding(Reason.NOT_RELEASED, f"(its group {group_id} is open at {group.holder})")
+                finding = Finding(Reason.NOT_RELEASED, f"in group {group_id}, which {group.holder} has open,")
                 raise Refused(system=NAME, findings=(finding,))
             await asyncio.sleep(wait)
             wait = min(wait * _LONGER, self.patience.longest)

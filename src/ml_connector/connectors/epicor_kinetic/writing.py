@@ -238,8 +238,10 @@ def require_coded(bill: Bill, plan: Plan, claims: Claims, ds: Mapping[str, Any])
         raise unexpected(f"{say_place(head)} is no {bill.kind}")
     if claims.missing or claims.strays:
         raise unexpected(f"{say_place(head)} does not hold the lines of the invoice")
-    wrong = [str(each) for each in uncoded(claims, ds, plan)]
-    wrong += [f"the account of line {line} is empty in the ledger" for line in empty_accounts(ds)]
+    other = uncoded(claims, ds, plan)
+    wrong = [str(each) for each in other]
+    told = {each.line for each in other}
+    wrong += [f"the account of line {line} is empty in the ledger" for line in empty_accounts(ds) if line not in told]
     wrong += [f"the GL amounts of line {line} do not make up its sum" for line in _split_otherwise(ds)]
     if wrong:
         raise Refused(system=NAME, findings=(Finding(Reason.REFUSED, f"{'; '.join(dict.fromkeys(wrong))}."),))
