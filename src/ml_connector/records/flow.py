@@ -35,6 +35,8 @@ MASTER_DATA: Final = (
 DEPENDS_ON: Final[Mapping[Flow, frozenset[Flow]]] = {
     Flow.VENDORS: frozenset({Flow.PAYMENT_TERMS}),
     Flow.PURCHASE_ORDERS: frozenset({Flow.VENDORS, Flow.ACCOUNTS, Flow.DIMENSIONS, Flow.TAX_CODES}),
+    Flow.SUPPLIER_INVOICES: frozenset({Flow.VENDORS, Flow.PURCHASE_ORDERS}),
+    Flow.STATUSES: frozenset({Flow.SUPPLIER_INVOICES}),
 }
 """What the receiving side must hold before it takes the records of a flow."""
 

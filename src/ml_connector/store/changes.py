@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.store.database import Database
 from ml_connector.store.trail import APPEND, Entry, Scribe
@@ -26,14 +27,18 @@ _GATHER: Final = 0.005
 _TYPES: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("status", "intent", "kind", "reason", "bill_id", "bill_number", "bill_journal", "linked_by", "payload_hash",
-         "response_message", "payment_hash"), "text",
+         "response_message", "payment_hash", "invoice_number", "supplier", "supplier_name", "currency",
+         "admission_id", "admission_token", "payables_id"), "text",
     ),
-    **dict.fromkeys(("intent_at", "next_due", "responded_at", "posted_at", "source_updated"), "timestamptz"),
+    **dict.fromkeys(
+        ("intent_at", "next_due", "responded_at", "posted_at", "source_updated", "content_at", "admission_expires"),
+        "timestamptz",
+    ),
     **dict.fromkeys(("net", "gross", "bill_gross", "paid_total"), "numeric"),
     **dict.fromkeys(("invoice_date", "posting_date", "paid_on"), "date"),
-    **dict.fromkeys(("attempts", "payment_count"), "integer"),
+    **dict.fromkeys(("attempts", "payment_count", "admissions"), "integer"),
     **dict.fromkeys(("acknowledged", "attached"), "boolean"),
-    **dict.fromkeys(("payload", "findings", "payment_due"), "jsonb"),
+    **dict.fromkeys(("payload", "findings", "payment_due", "standing", "notes_due"), "jsonb"),
     "run_id": "bigint",
 }  # fmt: skip
 
@@ -72,13 +77,17 @@ class Pen:
 
     async def write_all(self, changes: Sequence[Change], *, at: datetime) -> None:
         """Steps of different documents in one statement and one transaction, their trail entries with them."""
+        async with self._database.statement() as connection:
+            await self.write_in(connection, changes, at=at)
+
+    async def write_in(self, transaction: AsyncConnection, changes: Sequence[Change], *, at: datetime) -> None:
+        """As `write_all`, inside the caller's transaction, as its last thing."""
         patches = [(change.key, change.values) for change in changes]
         entries = [change.entry for change in changes]
         values = self._scribe.values(self._connection, entries, epoch=self._epoch, at=at)
         values["patches"] = json.dumps(patches, default=str)
         statement = _statement(tuple(sorted({name for change in changes for name in change.values})))
-        async with self._database.statement() as connection:
-            await connection.execute(statement, values)
+        await transaction.execute(statement, values)
 
     async def _write_waiting(self) -> None:
         taken: list[_Waiting] = []

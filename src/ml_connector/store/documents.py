@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentKind, DocumentStatus
 from ml_connector.records.reason import Finding, Reason
 from ml_connector.store.changes import Change, Pen
@@ -26,6 +28,8 @@ class Document:
     connection_id: str
     document_id: str
     attempt: int
+    flow: Flow
+    """Which way it goes."""
     status: DocumentStatus
     intent: str | None
     intent_at: datetime | None
@@ -60,6 +64,19 @@ class Document:
     payment_count: int
     payment_hash: str | None
     payment_due: Mapping[str, Any] | None
+    content_at: datetime | None
+    """When this version of a supplier invoice was read."""
+    admission_id: str | None
+    """Under what a supplier invoice enters the payables system."""
+    admission_token: str | None
+    admission_expires: datetime | None
+    admissions: int
+    """Admissions before this one, which came to nothing."""
+    payables_id: str | None
+    standing: Mapping[str, Any] | None
+    """Where a supplier invoice stood in the payables system when it was last heard of."""
+    notes_due: Sequence[Mapping[str, Any]] | None
+    """Sentences that are to be put to a supplier invoice in its ERP."""
     run_id: int | None
     created_at: datetime
     updated_at: datetime
@@ -118,6 +135,31 @@ class Documents:
         if changes:
             await self._pen.write_all(changes, at=at)
 
+    async def change_beside(
+        self, key: str, entry: Entry, beside: Callable[[AsyncConnection], Awaitable[None]], *, at: datetime,
+        **values: Any,
+    ) -> None:  # fmt: skip
+        """As `change`, with something else that stands or falls with it."""
+        async with self.database.transaction() as transaction:
+            await beside(transaction)
+            await self._pen.write_in(transaction, [Change(key, values, entry)], at=at)
+
+    async def rest(self, keys: Sequence[str]) -> None:
+        """Documents that are due, and of which there is nothing new to tell, wait on as they are."""
+        async with self.database.transaction() as transaction:
+            await transaction.execute(text("SELECT fence(:c, :e)"), {"c": self.connection, "e": self.epoch})
+            await transaction.execute(
+                text("UPDATE document SET next_due = NULL WHERE key = ANY(:keys)"), {"keys": list(keys)}
+            )
+
+    async def admitted(self, admission_ids: Sequence[str]) -> dict[str, Document]:
+        """The documents that go, or went, into the payables system under these ids."""
+        rows = await self.database.fetch(
+            "SELECT * FROM document WHERE connection_id = :c AND admission_id = ANY(:ids)",
+            c=self.connection, ids=list(admission_ids),
+        )  # fmt: skip
+        return {row["admission_id"]: document_from(row) for row in rows}
+
     async def due(self, *, now: datetime, limit: int, without: Collection[str] = ()) -> list[Document]:
         """Documents to be brought on now, oldest first; `without` are the keys of those in hand."""
         rows = await self.database.fetch(
@@ -155,6 +197,7 @@ def document_from(row: Mapping[str, Any]) -> Document:
     """A document from its row."""
     values = {name: row[name] for name in _COLUMNS}
     values["status"] = DocumentStatus(row["status"])
+    values["flow"] = Flow(row["flow"])
     values["kind"] = DocumentKind(row["kind"])
     values["reason"] = Reason(row["reason"]) if row["reason"] else None
     values["findings"] = findings_from(row["findings"])

@@ -1,4 +1,4 @@
-"""What is written down of a document: its steps, why it is held, what its findings come to."""
+"""What is written down of an approved invoice: what its findings come to, and how it is coded."""
 
 from __future__ import annotations
 
@@ -6,54 +6,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused
 from ml_connector.connectors.http import Exchange
-from ml_connector.flows.circuit import Circuits
 from ml_connector.flows.coding import Coded, code_invoice
 from ml_connector.flows.invoices.work import DISCARD, REJECT, Work
-from ml_connector.flows.workplace import Workplace
+from ml_connector.flows.notes import DocumentNotes, sentences
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentStatus
 from ml_connector.records.reason import Finding, Policy, Reason, explain
-from ml_connector.store.documents import Document, Documents, findings_to
-from ml_connector.store.trail import Entry
+from ml_connector.store.documents import Document, findings_to
+
+__all__ = ["Notes", "sentences"]
 
 
-class Notes:
-    """Writes the state of documents, each change with its trail entry."""
+class Notes(DocumentNotes):
+    """Writes the state of approved invoices."""
 
-    def __init__(self, place: Workplace, circuits: Circuits) -> None:
-        self.place = place
-        self.circuits = circuits
-        self.documents: Documents = place.documents()
-
-    async def write(self, document: Document, entry: Entry, **values: Any) -> None:
-        await self.documents.change(document.key, entry, at=self.place.clock(), **values)
-
-    def entry(
-        self,
-        document: Document,
-        step: str,
-        outcome: str,
-        summary: str,
-        exchanges: Sequence[Exchange] = (),
-        **detail: str,
-    ) -> Entry:
-        return Entry(
-            flow=Flow.INVOICES, record=document.document_id, step=step, outcome=outcome, summary=summary,
-            detail={"transfer": document.attempt, **detail}, exchanges=tuple(exchanges),
-        )  # fmt: skip
-
-    async def hold(
-        self, document: Document, findings: Sequence[Finding], exchanges: Sequence[Exchange] = (),
-        *, step: str = "held", again: bool = False,
-    ) -> None:  # fmt: skip
-        due = self.place.back_off(8) if again else None
-        entry = self.entry(document, step, "held", sentences(findings), exchanges)
-        await self.write(
-            document, entry, status=DocumentStatus.HELD, intent=None, acknowledged=document.acknowledged,
-            reason=findings[0].reason, findings=findings_to(findings), next_due=due,
-        )  # fmt: skip
+    flow = Flow.INVOICES
 
     async def hold_duplicate(self, document: Document, what: str) -> Document:
         finding = Finding(Reason.POSSIBLE_DUPLICATE, f"{document.invoice_number} of {document.supplier} as {what}")
@@ -78,25 +46,6 @@ class Notes:
         await self.hold(document, findings, exchanges, step=step, again=policy is Policy.RETRY)
         return None
 
-    async def put_down(self, document: Document, error: ConnectorError) -> None:
-        """The side is out of reach: the document waits where it stands and burns no attempt."""
-        if self.place.concerns_side(error):
-            until = await self.circuits.trip(error)
-        elif isinstance(error, OutcomeUnknown):
-            until = self.place.back_off(document.attempts)
-        else:
-            await self.hold(document, error.findings)
-            return
-        entry = self.entry(document, "waits", "waits", str(error))
-        await self.write(document, entry, next_due=until)
-
-    async def meet(self, work: Work, error: ConnectorError) -> None:
-        """An error of a read, or of a response, outside the writes to the ledger."""
-        if isinstance(error, Refused) and not self.place.concerns_side(error):
-            await self.hold(work.document, error.findings)
-            return
-        await self.put_down(work.document, error)
-
     def coded(self, document: Document) -> Coded:
         invoice = self.place.payables.parse_document(document.payload)
         return code_invoice(
@@ -104,11 +53,6 @@ class Notes:
             today=document.posting_date or self.place.clock().date(),
             number_length=self.place.ledger.capabilities.number_length,
         )  # fmt: skip
-
-
-def sentences(findings: Sequence[Finding]) -> str:
-    """What the clerk is told of all of them."""
-    return " ".join(dict.fromkeys(each.sentence() for each in findings))
 
 
 def _gravest(findings: Sequence[Finding]) -> Policy:
