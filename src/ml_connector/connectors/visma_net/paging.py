@@ -66,16 +66,18 @@ async def pages(client: VismaClient, listing: Listing) -> AsyncIterator[list[Row
     before: set[str] = set()
     for _ in range(PASSES):
         reading = _Pass()
-        async for rows in _one_pass(client, listing, reading):
-            fresh = [row for row in rows if (mark := digest_of(row)) not in told and not told.add(mark)]
+        async for page in _one_pass(client, listing, reading):
+            fresh = {digest: row for digest, row in page.items() if digest not in told}
+            told |= fresh.keys()
             if fresh:
-                yield fresh
+                yield list(fresh.values())
         if not reading.has_shifted or reading.keys == before:
             return
         before = reading.keys
 
 
-async def _one_pass(client: VismaClient, listing: Listing, reading: _Pass) -> AsyncIterator[list[Row]]:
+async def _one_pass(client: VismaClient, listing: Listing, reading: _Pass) -> AsyncIterator[dict[str, Row]]:
+    """The pages, their rows by digest."""
     page = 1
     while not reading.is_complete:
         options = {**listing.options, "pageNumber": str(page), "pageSize": str(listing.size)}
@@ -86,11 +88,12 @@ async def _one_pass(client: VismaClient, listing: Listing, reading: _Pass) -> As
             return
         if not all(listing.satisfies(row) for row in rows):
             raise unexpected(f"{listing.path}: rows came that the filter leaves out: {dict(listing.options)}")
-        if not reading.take([listing.key(row) for row in rows], [digest_of(row) for row in rows], total):
+        found = {digest_of(row): row for row in rows}
+        if not reading.take([listing.key(row) for row in rows], list(found), total):
             raise unexpected(
                 f"{listing.path}: page {page} is the one before once more; the page number is being ignored"
             )
-        yield rows
+        yield found
         page += 1
 
 
