@@ -19,6 +19,7 @@ from ml_connector.operations.configuration import (
     read_configuration,
     schema,
 )
+from ml_connector.operations.connection_settings import settings_of
 from ml_connector.records.flow import Flow
 
 Parse = Callable[..., Configuration]
@@ -214,6 +215,24 @@ connections:
     assert [rule.erp for rule in parse(right).connections[0].mapping.dimensions] == ["1", "project", "2"]
     with pytest.raises(ConfigurationError, match="Two rules name the same `erp`"):
         parse(said.replace("DEPARTMENT", '"1"'))
+
+
+def test_taxes_are_named_only_where_the_ledger_takes_their_amounts(parse: Parse, text: str) -> None:
+    said = """
+connections:
+  acme:
+    company: "3000"
+    basware: {region: eu, client_id: acme, client_secret: hush}
+    erp: {system: acumatica, base_url: "https://a/acme", tenant: A, client_id: "x@A", client_secret: hush, username: u,
+          password: hush}
+    mapping:
+      tax_ids: {VAT24: VAT24-FI}
+"""
+    connection = parse(said).connections[0]
+    assert connection.mapping.tax_ids == {"VAT24": "VAT24-FI"}
+    assert settings_of(connection)["mapping"]["tax_ids"] == {"VAT24": "VAT24-FI"}
+    [(_, key, _)] = faults(parse, text.replace("      tax_codes:", "      tax_ids: {VAT24: X}\n      tax_codes:"))
+    assert key == "connections.acme-bc.mapping.tax_ids"
 
 
 def test_an_unknown_system_does_not_hide_other_faults(parse: Parse, text: str) -> None:

@@ -83,6 +83,8 @@ class MappingRules:
     dimensions: tuple[DimensionRule, ...] = ()
     tax_codes: Mapping[str, str] = field(default_factory=dict)
     """Payables system's code to the ledger's; others pass unchanged."""
+    tax_ids: Mapping[str, str] = field(default_factory=dict)
+    """A line's tax code in the ledger to the tax itself, where the ledger is told a tax's amount under that name."""
     credit_note_types: frozenset[str] = frozenset({"CN"})
     tolerance: Mapping[str, Decimal] = field(default_factory=dict)
     posting_date: str = "voucherDate"

@@ -78,6 +78,8 @@ class LedgerCapabilities(ErpCapabilities):
     """False: only whether a bill is paid, not when and how much."""
     find_batch: int = 20
     """Bills that one look can cover."""
+    takes_tax_amounts: bool = False
+    """True: where `mapping.tax_ids` names the taxes, the document's own amounts are written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,6 +136,7 @@ def mapping_from(settings: Mapping[str, Any]) -> MappingRules:
     return MappingRules(
         dimensions=tuple(DimensionRule(**rule) for rule in settings["dimensions"]),
         tax_codes=settings["tax_codes"],
+        tax_ids=settings.get("tax_ids", {}),
         credit_note_types=frozenset(settings["credit_note_types"]),
         tolerance={currency: Decimal(amount) for currency, amount in settings["tolerance"].items()},
         posting_date=settings["posting_date"],

@@ -284,6 +284,7 @@ def _mapping(section: MappingSection) -> MappingRules:
             DimensionRule(basware=rule.basware, erp=rule.erp, list=rule.list) for rule in section.dimensions
         ),
         tax_codes=section.tax_codes,
+        tax_ids=getattr(section, "tax_ids", {}),
         credit_note_types=frozenset(section.credit_note_types),
         tolerance=section.tolerance,
         posting_date=section.posting_date,

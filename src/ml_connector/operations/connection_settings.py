@@ -28,6 +28,7 @@ def _mapping_settings(rules: MappingRules) -> dict[str, Any]:
     return {
         "dimensions": dimensions,
         "tax_codes": dict(rules.tax_codes),
+        **({"tax_ids": dict(rules.tax_ids)} if rules.tax_ids else {}),
         "credit_note_types": sorted(rules.credit_note_types),
         "tolerance": {currency: str(amount) for currency, amount in rules.tolerance.items()},
         "posting_date": rules.posting_date,

@@ -158,6 +158,16 @@ class MappingSection(Section):
         return rules
 
 
+class TaxNamingSection(MappingSection):
+    """The mapping for an ERP that takes the amounts of taxes."""
+
+    tax_ids: dict[Text, Text] = Field(
+        default_factory=dict,
+        description="The ERP's tax code of a line to the id of the tax: its amount is then written as the invoice has "
+        "it, instead of being left to the ERP.",
+    )
+
+
 @cache
 def connection_model(system: str) -> type[Section]:
     """The model of a connection to that ERP. Raises `UnknownSystem`."""
@@ -272,8 +282,9 @@ def _polled_section(title: str, connector: ErpConnector) -> type[FlowSection]:
 def _mapping_section(title: str, connector: ErpConnector) -> type[MappingSection]:
     """The section of the mapping; where the ERP fixes what dimensions are called, no other name will do."""
     names = connector.capabilities.dimension_names
+    base = TaxNamingSection if getattr(connector.capabilities, "takes_tax_amounts", False) else MappingSection
     if not names:
-        return MappingSection
+        return base
 
     def known(name: str) -> str:
         if name.upper() not in {each.upper() for each in names}:
@@ -284,7 +295,7 @@ def _mapping_section(title: str, connector: ErpConnector) -> type[MappingSection
     erp = Annotated[Text, AfterValidator(known)]
     rule = create_model(f"{title}Dimension", __base__=DimensionSection, erp=(erp, told))
     rules: Any = (list.__class_getitem__(rule), Field(default_factory=list[DimensionSection]))
-    return create_model(f"{title}Mapping", __base__=MappingSection, dimensions=rules)
+    return create_model(f"{title}Mapping", __base__=base, dimensions=rules)
 
 
 def _member(form: FormField) -> tuple[Any, Any]:

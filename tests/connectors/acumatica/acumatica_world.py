@@ -123,14 +123,14 @@ class World:
         return told, mark
 
 
-def opened(base: str, clock: Clock) -> AcumaticaLedger:
+def opened(base: str, clock: Clock, *, mapping: MappingRules = MAPPING) -> AcumaticaLedger:
     """A ledger that does not wait long for the end of a release."""
     values = {
         "base_url": f"{base}/{simulated.SITE}", "tenant": simulated.tenant_of("3000"),
         "client_id": simulated.client_id("3000"), "username": simulated.USERNAME, "requests_per_minute": "100000",
     }  # fmt: skip
     secrets = {"password": simulated.PASSWORD, "client_secret": simulated.CLIENT_SECRET}
-    ledger = open_ledger(Side("c", "3000", values, secrets, MAPPING), clock.now, None)
+    ledger = open_ledger(Side("c", "3000", values, secrets, mapping), clock.now, None)
     ledger._desk._patience = QUICK  # pyright: ignore[reportPrivateUsage]
     return ledger
 

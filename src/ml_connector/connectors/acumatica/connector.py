@@ -9,6 +9,7 @@ from ml_connector.connectors.acumatica.address import text_of
 from ml_connector.connectors.acumatica.attaching import Attachments
 from ml_connector.connectors.acumatica.books import Books
 from ml_connector.connectors.acumatica.client import Acumatica
+from ml_connector.connectors.acumatica.errors import set_up
 from ml_connector.connectors.acumatica.manifest import CAPABILITIES, MANIFEST, NAME
 from ml_connector.connectors.acumatica.pinging import Test
 from ml_connector.connectors.acumatica.posting import Desk
@@ -45,7 +46,13 @@ class AcumaticaLedger:
         self._dimensions = dimensions
         self._books = Books(self._client)
         self._reader = Reader(self._client, dimensions=dimensions, today=today)
-        self._desk = Desk(self._client, self._books, branch=branch, tolerance=side.mapping.tolerance)
+        rules = side.mapping
+        if rules.tax_ids and not self._client.contract.has("Bill", "IsTaxValid"):
+            raise set_up(
+                f"mapping.tax_ids is for version 23.200.001 of the endpoint and later; {self._client.contract.version} "
+                "computes taxes by itself"
+            )
+        self._desk = Desk(self._client, self._books, branch=branch, tolerance=rules.tolerance, tax_ids=rules.tax_ids)
         self._attachments = Attachments(self._client)
         self._settlements = SettlementReader(self._client)
 

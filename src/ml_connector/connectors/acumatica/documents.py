@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -92,6 +92,8 @@ class Plan:
     """By the position of the line: the whole code. A line without takes what the form gives it."""
     matches: Mapping[int, Match] | None = None
     """By the position of the line."""
+    taxes: Sequence[Mapping[str, Any]] = ()
+    """As `taxes_of` has them; empty where the form computes them."""
 
 
 def header_body(bill: Bill, plan: Plan) -> dict[str, Any]:
@@ -118,7 +120,27 @@ def header_body(bill: Bill, plan: Plan) -> dict[str, Any]:
         body["DueDate"] = bill.due_date
     if words := cut(bill.description, DESCRIPTION_LENGTH):
         body["Description"] = words
+    if plan.taxes:
+        body |= {"IsTaxValid": True, "TaxDetails": list(plan.taxes)}
     return body
+
+
+def taxes_of(bill: Bill, tax_ids: Mapping[str, str]) -> tuple[dict[str, Any], ...]:
+    """The document's own amounts by tax, to be taken as they are (Acumatica dossier 10.4).
+
+    Empty where a line's tax or its amount is not known: then the form computes them all, and the totals are compared.
+    """
+    sums: dict[str, tuple[Decimal, Decimal]] = {}
+    for line in bill.lines:
+        tax_id = tax_ids.get(line.tax_code.strip())
+        if line.tax is None or (tax_id is None and line.tax):
+            return ()
+        if tax_id is not None:
+            base, tax = sums.get(tax_id, (Decimal(0), Decimal(0)))
+            sums[tax_id] = (base + line.net, tax + line.tax)
+    if sum((tax for _, tax in sums.values()), Decimal(0)) != bill.tax:
+        return ()
+    return tuple({"TaxID": name, "TaxableAmount": base, "TaxAmount": tax} for name, (base, tax) in sums.items())
 
 
 def line_bodies(bill: Bill, plan: Plan) -> list[dict[str, Any]]:

@@ -128,6 +128,7 @@ MANIFEST: Final = Manifest(
 )
 
 CAPABILITIES: Final = LedgerCapabilities(
+    takes_tax_amounts=True,
     reads={
         Flow.TAX_CODES: ReadMode.SNAPSHOT,
         Flow.ACCOUNTS: ReadMode.SNAPSHOT,

@@ -27,6 +27,7 @@ from ml_connector.connectors.acumatica.documents import (
     lines_there,
     status_of,
     sum_differences,
+    taxes_of,
 )
 from ml_connector.connectors.acumatica.errors import ENTITY_ERRORS, is_missing, may_be_duplicate, unexpected
 from ml_connector.connectors.acumatica.finding import PARTS, WHOLE, Finder
@@ -55,12 +56,13 @@ class Desk:
 
     def __init__(
         self, client: Acumatica, books: Books, *, branch: str = "", tolerance: Mapping[str, Decimal] | None = None,
-        patience: Patience = PATIENCE,
+        tax_ids: Mapping[str, str] | None = None, patience: Patience = PATIENCE,
     ) -> None:  # fmt: skip
         self._client = client
         self._books = books
         self._branch = branch
         self._tolerance = tolerance or {}
+        self._tax_ids = tax_ids or {}
         self._patience = patience
         self._finder = Finder(client)
 
@@ -97,7 +99,7 @@ class Desk:
         known = await self._gather(self._books, [bill])
         if findings := findings_of(bill, known):
             raise Refused(system=NAME, findings=findings)
-        plan = plan_of(bill, known, branch=self._branch)
+        plan = self._plan(bill, known)
         body = header_body(bill, plan) | {"Details": line_bodies(bill, plan)[:LINES_PER_REQUEST]}
         try:
             row = await self._client.put(BILL, body, select=WHOLE, expand=PARTS, about=_about(bill))
@@ -113,6 +115,9 @@ class Desk:
         except Refused as error:
             await self._take_back(row, error)
             raise
+
+    def _plan(self, bill: Bill, known: Knowledge) -> Plan:
+        return replace(plan_of(bill, known, branch=self._branch), taxes=taxes_of(bill, self._tax_ids))
 
     async def _told_rightly(self, bill: Bill, refusal: Refused) -> Refused:
         """Both guises of a number that is there already are settled by a look (Acumatica dossier 10.6)."""
@@ -164,7 +169,7 @@ class Desk:
         findings = findings_of(bill, known)
         if findings and lines_there(bill, row) != len(bill.lines):
             raise Refused(system=NAME, findings=findings)
-        return ledger_bill_of(await self._brought_to(bill, plan_of(bill, known, branch=self._branch), row))
+        return ledger_bill_of(await self._brought_to(bill, self._plan(bill, known), row))
 
     async def _brought_to(self, bill: Bill, plan: Plan, row: Row) -> Row:
         """The draft with all lines and with the header that the bill says, as it is stored then."""
