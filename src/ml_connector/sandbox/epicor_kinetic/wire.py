@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -50,42 +50,60 @@ def read_tableset(value: Any) -> Tableset:
 
 def read_row(entity: Entity, given: Row) -> Row:
     """The columns that came along in the types of the schema; unknown ones are dropped. Raises Refusal (400)."""
-    return {
-        name: _read(entity, name, value)
-        for name, value in given.items()
-        if name in entity.columns and value is not None
-    }
+    columns, row = entity.columns, Row()
+    for name, value in given.items():
+        kind = columns.get(name)
+        if kind is None or value is None:
+            continue
+        try:
+            row[name] = _READERS[kind](value)
+        except (TypeError, ValueError, ArithmeticError):
+            text = f"Error converting value {value!r} of property '{name}' of type '{entity.type_name}'."
+            raise bad_body(text) from None
+    return row
 
 
-def _read(entity: Entity, name: str, value: Any) -> Any:
-    fault = bad_body(f"Error converting value {value!r} of property '{name}' of type '{entity.type_name}'.")
-    match entity.columns[name]:
-        case Kind.TEXT | Kind.GUID:
-            if not isinstance(value, str):
-                raise fault
-            return value
-        case Kind.FLAG:
-            if not isinstance(value, bool):
-                raise fault
-            return value
-        case Kind.DATE:
-            read = moment(value) if isinstance(value, str) else None
-            if read is None:
-                raise fault
-            return read
-        case Kind.NUMBER:
-            return _number(value, fault)
-        case _:
-            return int(_number(value, fault))
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
-def _number(value: Any, fault: Exception) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-        raise fault
-    try:
-        return Decimal(value)
-    except ArithmeticError:
-        raise fault from None
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _date(value: Any) -> str | None:
+    """A date as rows keep it; an empty text is none."""
+    if value == "":
+        return None
+    read = moment(_text(value))
+    if read is None:
+        raise ValueError
+    return read
+
+
+def _number(value: Any) -> Decimal:
+    if isinstance(value, bool):
+        raise TypeError
+    return value if isinstance(value, Decimal) else Decimal(value)
+
+
+def _whole(value: Any) -> int:
+    return int(_number(value))
+
+
+_READERS: dict[Kind, Callable[[Any], Any]] = {
+    Kind.TEXT: _text,
+    Kind.GUID: _text,
+    Kind.FLAG: _flag,
+    Kind.DATE: _date,
+    Kind.NUMBER: _number,
+    Kind.INTEGER: _whole,
+    Kind.LONG: _whole,
+}
 
 
 def parse_json(body: bytes) -> Any:
