@@ -116,7 +116,7 @@ async def make_invoice(wire: Wire, *, account: str = ACCOUNT, **changes: Any) ->
     return await code_lines(wire, reply.ds, account)
 
 
-async def read_invoice(wire: Wire, vendor: int, number: str = NUMBER) -> Tableset:
+async def read_invoice(wire: Wire, vendor: Any, number: str = NUMBER) -> Tableset:
     """The whole invoice as GetByID gives it."""
     reply = await wire.send("GET", f"{INVOICES}/GetByID?vendorNum={vendor}&invoiceNum={number}")
     assert reply.status == 200, reply.body

@@ -47,7 +47,9 @@ def free_receipt(books: Books, line: Row) -> None:
 def _settle(books: Books, row: Row, line: Row) -> None:
     """Whether entering an invoice moves the receipt's ChangeDate is not known: it does not here."""
     named = {"InvoiceNum": line.get("InvoiceNum", ""), "InvoiceLine": line.get("InvoiceLine", 0)}
-    row = {**row, **named, "Invoiced": left_of(row) <= 0}
+    left = left_of(row)
+    open_now = {"SupplierUnInvcReceiptQty": left, "OurUnInvcReceiptQty": left, "Invoiced": left <= 0}
+    row = {**row, **named, **open_now}
     books.table(RECEIPT_LINE).put(row, touch=False)
     head = books.table(RECEIPT).get(books.id, row["VendorNum"], row.get("PurPoint", ""), row["PackSlip"])
     if head is not None:
@@ -132,6 +134,8 @@ def _put_line(books: Books, order: Row, head: Row, *, place: tuple[int, int], qu
             "VenPartNum": line.get("VenPartNum", ""),
             "VendorQty": quantity,
             "OurQty": quantity,
+            "SupplierUnInvcReceiptQty": quantity,
+            "OurUnInvcReceiptQty": quantity,
             "PUM": line.get("PUM", "EA"),
             "IUM": line.get("IUM", "EA"),
             "DocVendorUnitCost": price,
