@@ -267,6 +267,11 @@ async def test_9_the_other_bodies_that_errors_have(wire: Wire, variant: str, sta
     assert (await wire.send("GET", url)).body["ErrorMessage"] == "Record not found."
 
 
+async def test_9_errors_are_xml_for_callers_that_do_not_ask_for_json(wire: Wire) -> None:
+    reply = await wire.send("GET", "Erp.BO.VendorSvc/Vendors('EPIC4000',1)", headers={"Accept": "application/xml"})
+    assert (reply.status, reply.body[:18]) == (404, b"<Error><HttpStatus")
+
+
 async def test_10_a_session_keeps_a_licence_until_it_is_ended(wire: Wire) -> None:
     await wire.control("licences", limit=1)
     assert (await wire.send("GET", COMPANIES)).status == 200

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from epicor_kinetic_wire import COMPANY, Wire
 
+from ml_connector.sandbox.epicor_kinetic import as_invoiced
 from ml_connector.sandbox.epicor_kinetic.schema import SERVICES, TABLES
 
 VENDORS = "Erp.BO.VendorSvc/Vendors"
@@ -432,3 +433,24 @@ async def test_masters_can_be_changed_from_the_outside(wire: Wire) -> None:
     await wire.control("vendors", number="V000002", Inactive="yes", status=400)
     await wire.control("reset")
     assert (await wire.get(f"{VENDORS}('{COMPANY}',1001)")).status == 200
+
+
+async def test_invoices_name_orders_and_lines_as_they_are_numbered_here(wire: Wire) -> None:
+    matched = [invoice for invoice in as_invoiced(wire.company).invoices if invoice.order_numbers]
+    assert matched
+    for invoice in matched:
+        (number,) = invoice.order_numbers
+        order = (await wire.get(f"Erp.BO.POSvc/POes('{COMPANY}',{number})", expand="PODetails")).body
+        assert order["VendorVendorID"] == invoice.vendor
+        assert {row.order_line for row in invoice.rows} <= {str(line["POLine"]) for line in order["PODetails"]}
+
+
+async def test_every_account_that_an_invoice_is_rightly_coded_to_exists(wire: Wire) -> None:
+    books = wire.system.books[COMPANY]
+    posting = [invoice for invoice in wire.company.invoices if invoice.posts]
+    assert len(posting) > 50
+    for invoice in posting:
+        for row in invoice.rows:
+            coded = dict(row.dimensions)
+            stored = f"{row.account}|{coded.get('DEPARTMENT', '')}|{coded.get('AREA', '')}"
+            assert not books.account_fault(stored, wire.company.today.isoformat()), invoice.case

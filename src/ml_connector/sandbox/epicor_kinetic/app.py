@@ -31,6 +31,7 @@ from ml_connector.sandbox.trade import TradingCompany
 
 _BODY_LIMIT = 80 * 1024 * 1024
 _SESSIONS = "Ice.LIB.SessionModSvc"
+_ERROR_TYPES = {Variant.HTML: "text/html", Variant.XML: "application/xml"}
 PLUGGED = (documents, masters)
 """Importing them registers their methods."""
 
@@ -123,7 +124,7 @@ class EpicorKinetic:
         try:
             answer = await self._answer(call)
         except Refusal as refused:
-            return self._refusal(refused)
+            return self._refusal(refused, headers.get("accept", "*/*"))
         finally:
             # What a refusal leaves behind, such as a document that was saved in part, stays.
             self.store.commit()
@@ -180,14 +181,15 @@ class EpicorKinetic:
             self.licences.logout(json.loads(call.headers.get("sessioninfo", "{}"))["SessionID"])
         return Answer(body={})
 
-    def _refusal(self, refused: Refusal) -> web.Response:
+    def _refusal(self, refused: Refusal, accepted: str = "application/json") -> web.Response:
         if refused.silent:
             headers = {"WWW-Authenticate": 'Basic realm="Epicor"'}
             return web.Response(status=refused.status, headers=headers)
         variant = self.temper.next_variant()
-        status, kind = refused.status, "application/json"
-        if variant is Variant.HTML:
-            status, kind = 502, "text/html"
+        if variant is Variant.PLAIN and not ("json" in accepted or "*/*" in accepted):
+            variant = Variant.XML
+        kind = _ERROR_TYPES.get(variant, "application/json")
+        status = 502 if variant is Variant.HTML else refused.status
         return web.Response(status=status, text=refused.body(variant), content_type=kind)
 
     async def _token(self, request: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
+from xml.sax.saxutils import escape
 
 from ml_connector.sandbox.epicor_kinetic.schema import Row
 
@@ -26,6 +27,8 @@ class Variant(StrEnum):
     HTML = "html"
     """A gateway's page, status 502."""
     EMPTY = "empty"
+    XML = "xml"
+    """What callers get who do not ask for JSON."""
 
 
 class Refusal(Exception):
@@ -58,6 +61,9 @@ class Refusal(Exception):
             case Variant.ODATA:
                 inner = {"message": self.message, "type": self.kind, "stacktrace": ""}
                 return json.dumps({"error": {"code": "", "message": self.message, "innererror": inner}})
+            case Variant.XML:
+                inner = f"<ErrorMessage>{escape(self.message)}</ErrorMessage><ErrorType>{self.kind}</ErrorType>"
+                return f"<Error><HttpStatus>{self.status}</HttpStatus>{inner}</Error>"
             case Variant.BARE:
                 return json.dumps({"HttpStatus": self.status, "ReasonPhrase": "REST API Exception"})
             case _:

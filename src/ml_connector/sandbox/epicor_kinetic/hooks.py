@@ -47,7 +47,7 @@ PAGES = {
     "POST /_sandbox/expire-tokens": "{seconds?}: ends access tokens; seconds of new ones",
     "POST /_sandbox/restore": "{revision?}: the database comes back with other, lower row versions",
     "POST /_sandbox/revisions": "{next}: where the row versions go on, such as beyond 2^53",
-    "POST /_sandbox/errors": "{variant: plain | spelling | odata | bare | html | empty, count?}: the form of errors",
+    "POST /_sandbox/errors": "{variant: plain | spelling | odata | bare | html | empty | xml, count?}: of errors",
     "POST /_sandbox/latency": "{seconds}: of every call",
     "POST /_sandbox/zone": "{zone}: of the server",
 }
