@@ -38,23 +38,27 @@ REFUSALS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far was read: the newest document's stamp; the mailbox's last page and how much of it."""
+    """How far was read: the newest document's stamp; in the mailbox the last page, how much of it, and what stood last.
+
+    A mailbox may be cleared by others: where what stood last is not there any more, all of it is read once more.
+    """
 
     documents: str = ""
     page: int = 1
     seen: int = 0
+    last: str = ""
 
     def text(self) -> str:
         """As it is kept."""
-        return json.dumps([self.documents, self.page, self.seen])
+        return json.dumps([self.documents, self.page, self.seen, self.last])
 
 
 def parse_mark(text: str | None) -> Mark:
     """The mark as it was kept, the beginning where there is none."""
     if text is None:
         return Mark()
-    documents, page, seen = json.loads(text)
-    return Mark(documents=str(documents), page=int(page), seen=int(seen))
+    documents, page, seen, last = json.loads(text)
+    return Mark(documents=str(documents), page=int(page), seen=int(seen), last=str(last))
 
 
 Mailbox = Callable[[int], Awaitable[Sequence[Mapping[str, Any]]]]
@@ -111,17 +115,23 @@ class Standings:
         """Refusals in the mailbox beyond the mark. It is read on from the page where it ended."""
         if self._mailbox is None:
             return (), mark
+        listed = await self._mailbox(mark.page)
+        if mark.seen and (len(listed) < mark.seen or _identity(listed[mark.seen - 1]) != mark.last):
+            mark = replace(mark, page=1, seen=0, last="")
+            listed = await self._mailbox(mark.page)
         found: list[Standing] = []
-        page, seen = mark.page, mark.seen
-        while True:
-            listed = await self._mailbox(page)
-            if len(listed) < seen:  # somebody has cleared it: all that is there is read once more
-                page, seen = 1, 0
-                listed = await self._mailbox(page)
-            found += [standing for each in listed[seen:] if (standing := refusal_standing(each))]
-            if len(listed) < self._mailbox_page:
-                return tuple(found), replace(mark, page=page, seen=len(listed))
-            page, seen = page + 1, 0
+        while listed:
+            found += [standing for each in listed[mark.seen :] if (standing := refusal_standing(each))]
+            mark = replace(mark, seen=len(listed), last=_identity(listed[-1]))
+            following = await self._mailbox(mark.page + 1) if len(listed) >= self._mailbox_page else ()
+            if not following:  # a full page stays the one to go on from
+                break
+            mark, listed = replace(mark, page=mark.page + 1, seen=0), following
+        return tuple(found), mark
+
+
+def _identity(notification: Mapping[str, Any]) -> str:
+    return "/".join(_text(notification, name) for name in ("id", "resourceId", "responseCode", "notificationCreated"))
 
 
 def document_standing(document: Mapping[str, Any]) -> Standing | None:
