@@ -155,10 +155,10 @@ class VismaClient:
         reply = await self._get(path, None, headers={"Accept": "*/*"})
         return reply.body
 
-    async def change(self, path: str, members: Row, *, tag: str) -> bool:
+    async def change(self, path: str, members: Row, *, tag: str, about: str) -> bool:
         """Changes members of a record that is still as `tag` says; False where it no longer is.
 
-        Under the tag, sending it twice does no harm.
+        Under the tag, sending it twice does no harm. `about` names the record where it is refused.
         """
         headers = {"If-Match": tag} if tag else {}
         reply = await self.http.write(
@@ -167,7 +167,7 @@ class VismaClient:
         if reply.status == 412:
             return False
         if not reply.ok:
-            raise self._error(reply, writes=True)
+            raise self._error(reply, writes=True, about=about)
         return True
 
     async def _get(
@@ -180,9 +180,9 @@ class VismaClient:
             return reply
         raise self._error(reply, writes=False)
 
-    def _error(self, reply: Reply, *, writes: bool) -> ConnectorError:
+    def _error(self, reply: Reply, *, writes: bool, about: str = NAME) -> ConnectorError:
         is_customers = reply.status == 401 and not self.http.was_let_in
-        return error_of(reply, writes=writes, detail=CUSTOMER_TENANT if is_customers else "")
+        return error_of(reply, writes=writes, detail=CUSTOMER_TENANT if is_customers else "", subject=about)
 
     def _read(self, reply: Reply, path: str) -> Any:
         if not reply.body.strip():

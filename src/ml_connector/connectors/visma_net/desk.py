@@ -81,7 +81,7 @@ class Desk:
             if sentence in note.splitlines():
                 return
             members = {"note": {"value": f"{note}\n{sentence}" if note else sentence}}
-            if await self._client.change(_path(key), members, tag=tag):
+            if await self._client.change(_path(key), members, tag=tag, about=key):
                 return
         raise _refused(Reason.CHANGED_MEANWHILE, key, "the invoice was changed while its note was being written")
 
