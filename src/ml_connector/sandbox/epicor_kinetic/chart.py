@@ -21,8 +21,8 @@ DISPLAYED = "-"
 _NATURAL = 1
 _STARTED = "2015-01-01T00:00:00"
 _CREDIT = ("Liabilities", "Income", "Equity")
-_USUAL_DEPARTMENTS = ("", "D010", "D020", "D030", "D040")
-_USUAL_AREAS = ("", "A01", "A02", "A03", "A05")
+_USUAL_DEPARTMENTS = ("", "D010", "D020", "D040")
+_USUAL_AREAS = ("", "A01", "A02")
 """What combinations exist of, beside those that the invoices use."""
 
 
