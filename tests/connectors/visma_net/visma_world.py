@@ -39,6 +39,10 @@ class World:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
+    async def fault(self, kind: str, **asked: Any) -> None:
+        async with self.session.post(f"{self.base}/_sandbox/faults", json={"kind": kind, **asked}) as answer:
+            assert answer.ok, await answer.text()
+
     async def see(self, page: str) -> Any:
         async with self.session.get(f"{self.base}/_sandbox/{page}", params={"company": COMPANY}) as answer:
             return await answer.json()
