@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from inbound_routes import FILES, PDF, SHEET, Box, hand_in, simulated
 from supplier_invoices import INVOICE, invoice
 
+from ml_connector.connectors.basware.smartpdf import handed_in_since
 from ml_connector.connectors.errors import OutcomeUnknown, Refused
 from ml_connector.connectors.http import recording
 from ml_connector.records.invoice import Attachment
 from ml_connector.records.reason import Reason
-from ml_connector.records.supplier_invoice import InvoiceFile, Whereabouts
+from ml_connector.records.supplier_invoice import Admission, InvoiceFile, Whereabouts
 
 UPLOAD = "/smartpdf-upload/"
 TICKETS = "/v2/smartpdf/invoiceUpload"
@@ -49,11 +50,17 @@ async def test_it_may_be_there_without_showing_yet(box: Box) -> None:
     smart = box.smartpdf()
     await box.tell("inbound-delay", seconds=3600)
     admission = await hand_in(smart)
-    assert await smart.look(admission) is Whereabouts.ABSENT  # putting it there again does no harm
-    box.ahead = timedelta(hours=2)
     assert await smart.look(admission) is Whereabouts.UNKNOWN
     await box.tell("inbound-delay", seconds=0)
     assert await smart.look(admission) is Whereabouts.ENTERED
+
+
+def test_an_address_tells_since_when_and_until_when() -> None:
+    given, now = datetime(2026, 2, 3, 8, 30, tzinfo=UTC), datetime(2026, 2, 4, tzinfo=UTC)
+    signed = "https://store.example/x?X-Amz-Date=20260203T083000Z&X-Amz-Expires=600"
+    assert handed_in_since(Admission("b", address=signed), now=now) == given
+    bare = Admission("b", address="https://store.example/x", expires=given + timedelta(hours=1))
+    assert handed_in_since(bare, now=now) == given
 
 
 @pytest.mark.parametrize("kind", ["lost_reply", "cut"])

@@ -123,6 +123,18 @@ async def test_nothing_there_costs_two_reads(box: Box) -> None:
     )]  # fmt: skip
 
 
+async def test_what_was_told_is_not_told_again(box: Box) -> None:
+    network = box.network()
+    admissions = [await hand_in(network, key=str(number)) for number in range(3)]
+    standings, mark = await told(network)
+    assert len(standings) == 3
+    assert await told(network, mark) == ([], mark)
+    await box.tell("inbound", bumId=admissions[1].id, status="InDocumentFilter")
+    (moved,), mark = await told(network, mark)
+    assert (moved.id, moved.status) == (admissions[1].id, "InDocumentFilter")
+    assert await told(network, mark) == ([], mark)
+
+
 async def test_documents_of_other_companies_are_not_asked_for(box: Box) -> None:
     await box.tell("companies", codes=["6000"], vendors=40, orders=12, invoices=2)
     network = box.network()
@@ -212,6 +224,6 @@ async def test_a_mailbox_that_somebody_cleared_is_read_from_its_beginning() -> N
 
 
 def test_a_mark_is_what_was_kept() -> None:
-    mark = Mark(documents=datetime(2026, 11, 21, tzinfo=UTC).isoformat(), page=3, seen=17, last="x")
+    mark = Mark(documents=datetime(2026, 11, 21, tzinfo=UTC).isoformat(), told=("a", "b"), page=3, seen=17, last="x")
     assert parse_mark(mark.text()) == mark
     assert parse_mark(None) == Mark()

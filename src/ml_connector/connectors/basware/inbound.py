@@ -173,10 +173,9 @@ class SmartPdfInbound:
         await self._smart_pdf.put(invoice, files, admission)
 
     async def look(self, admission: Admission) -> Whereabouts:
-        """ABSENT only while the address lives: the PDF may be put there again. Later nobody can tell: UNKNOWN."""
-        if await self._standings.find(admission.id, since=handed_in_since(admission, now=self._clock())):
-            return Whereabouts.ENTERED
-        return Whereabouts.ABSENT if self._smart_pdf.is_open(admission) else Whereabouts.UNKNOWN
+        """Never ABSENT: a PDF may be a while on its way to a document. While its address lives it may be put again."""
+        is_there = await self._standings.find(admission.id, since=handed_in_since(admission, now=self._clock()))
+        return Whereabouts.ENTERED if is_there else Whereabouts.UNKNOWN
 
     def standings(self, *, since: str | None) -> AsyncIterator[Page[Standing]]:
         return self._standings.changed(since)

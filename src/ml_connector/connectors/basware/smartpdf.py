@@ -20,7 +20,7 @@ from ml_connector.records.supplier_invoice import Admission, InvoiceFile, Suppli
 TICKET_PATH: Final = "/v2/smartpdf/invoiceUpload"
 SCOPE: Final = "importDocuments.write"
 PDF: Final = "application/pdf"
-EARLY: Final = timedelta(minutes=2)
+EARLY: Final = timedelta(seconds=15)
 """How long before its end an address counts as dead: the PDF has to get there too."""
 _ASSUMED_LIFE: Final = timedelta(hours=1)
 """As in the sample address, where one does not say how long it lives."""
@@ -63,8 +63,8 @@ class SmartPdf:
         address, document_id = body.get("uploadUrl"), body.get("bumId")
         if not isinstance(address, str) or not isinstance(document_id, str) or not address or not document_id:
             raise refused(Reason.UNEXPECTED, SYSTEM, "a ticket came without its address or its bumId")
-        expires = _life_of(address, now=self._clock())[1]
-        return Admission(id=document_id, address=address, expires=expires)
+        given = _signed_at(address) or self._clock()
+        return Admission(id=document_id, address=address, expires=given + _life_of(address))
 
     def is_open(self, admission: Admission) -> bool:
         """Whether the address still takes the PDF."""
@@ -88,20 +88,24 @@ class SmartPdf:
 
 def handed_in_since(admission: Admission, *, now: datetime) -> datetime:
     """When the ticket was given: nothing of it can be older."""
-    return _life_of(admission.address, now=now)[0]
+    given, life = _signed_at(admission.address), _life_of(admission.address)
+    return given or (admission.expires or now) - life
 
 
-def _life_of(address: str, *, now: datetime) -> tuple[datetime, datetime]:
-    """From when to when a pre-signed address is good, from its own query."""
-    query = parse_qs(urlsplit(address).query)
-    given = {name.lower(): values[0] for name, values in query.items()}
+def _signed_at(address: str) -> datetime | None:
     try:
-        start = datetime.strptime(given["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return datetime.strptime(_query(address)["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except (KeyError, ValueError):
-        start = now
-    seconds = given.get("x-amz-expires", "")
-    life = timedelta(seconds=int(seconds)) if seconds.isdecimal() else _ASSUMED_LIFE
-    return start, start + life
+        return None
+
+
+def _life_of(address: str) -> timedelta:
+    seconds = _query(address).get("x-amz-expires", "")
+    return timedelta(seconds=int(seconds)) if seconds.isdecimal() else _ASSUMED_LIFE
+
+
+def _query(address: str) -> dict[str, str]:
+    return {name.lower(): values[0] for name, values in parse_qs(urlsplit(address).query).items()}
 
 
 def _image(invoice: SupplierInvoice, files: Sequence[InvoiceFile]) -> bytes:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, cast
 
 from ml_connector.connectors.base import Page
 from ml_connector.connectors.basware.client import BaswareClient
+from ml_connector.connectors.basware.codes import fingerprint
 from ml_connector.connectors.basware.documents import MEMBER, PATH
 from ml_connector.connectors.basware.mapping import parse_date, parse_moment, stamp
 from ml_connector.records.supplier_invoice import Standing, StandingStage
 
 OVERLAP: Final = timedelta(minutes=1)
 """Read again each time: a change may show up a little after its stamp."""
+MOST_TOLD: Final = 300
+"""Documents that a mark names at most."""
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 STAGES: Final[Mapping[str, StandingStage]] = {
     **dict.fromkeys(
@@ -40,25 +44,27 @@ REFUSALS: Final[Mapping[str, str]] = {
 class Mark:
     """How far was read: the newest document's stamp; in the mailbox the last page, how much of it, and what stood last.
 
-    A mailbox may be cleared by others: where what stood last is not there any more, all of it is read once more.
+    `told` are the documents around that stamp: read again, they would say what was said. A mailbox may be cleared by
+    others: where what stood last is not there any more, all of it is read once more.
     """
 
     documents: str = ""
+    told: tuple[str, ...] = ()
     page: int = 1
     seen: int = 0
     last: str = ""
 
     def text(self) -> str:
         """As it is kept."""
-        return json.dumps([self.documents, self.page, self.seen, self.last])
+        return json.dumps([self.documents, self.told, self.page, self.seen, self.last])
 
 
 def parse_mark(text: str | None) -> Mark:
     """The mark as it was kept, the beginning where there is none."""
     if text is None:
         return Mark()
-    documents, page, seen, last = json.loads(text)
-    return Mark(documents=str(documents), page=int(page), seen=int(seen), last=str(last))
+    documents, told, page, seen, last = json.loads(text)
+    return Mark(documents=str(documents), told=tuple(told), page=int(page), seen=int(seen), last=str(last))
 
 
 Mailbox = Callable[[int], Awaitable[Sequence[Mapping[str, Any]]]]
@@ -85,14 +91,17 @@ class Standings:
         mark = start = parse_mark(since)
         newest = parse_moment(start.documents)
         after = None if newest is None else newest - OVERLAP
+        told: dict[str, datetime] = {}
         async for listed in self._documents(after):
-            for each in listed:
-                updated = parse_moment(each.get("lastUpdated"))
-                if updated is not None and (newest is None or updated > newest):
-                    newest = updated
-            yield Page(records=tuple(standing for each in listed if (standing := document_standing(each))))
+            fresh = [each for each in listed if _version(each) not in start.told]
+            yield Page(records=tuple(standing for each in fresh if (standing := document_standing(each))))
+            told |= {_version(each): at for each in listed if (at := parse_moment(each.get("lastUpdated")))}
+            newest = max((newest, *told.values()), key=_or_never)
+            told = {version: at for version, at in told.items() if newest and at >= newest - OVERLAP}
         if newest is not None:
-            mark = replace(mark, documents=newest.isoformat())
+            # Where there are more they are rather told again: the mark has to stay small.
+            kept = tuple(sorted(told)) if len(told) <= MOST_TOLD else ()
+            mark = replace(mark, documents=newest.isoformat(), told=kept)
         found, mark = await self._refused(mark)
         if found or mark != start:
             yield Page(records=found, mark=mark.text())
@@ -132,6 +141,14 @@ class Standings:
 
 def _identity(notification: Mapping[str, Any]) -> str:
     return "/".join(_text(notification, name) for name in ("id", "resourceId", "responseCode", "notificationCreated"))
+
+
+def _or_never(moment: datetime | None) -> datetime:
+    return moment or _NEVER
+
+
+def _version(document: Mapping[str, Any]) -> str:
+    return fingerprint(*(_text(document, name) for name in ("invoiceId", "lastUpdated", "processingStatus")))
 
 
 def document_standing(document: Mapping[str, Any]) -> Standing | None:
