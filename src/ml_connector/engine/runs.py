@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.records.flow import Flow, in_order
 from ml_connector.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run to be done."""
+
+    id: int
+    flow: Flow
+    trigger: str
+    actor: str
+    options: Mapping[str, Any]
+
+    @property
+    def by_person(self) -> bool:
+        """True where a person waits for it."""
+        return bool(self.options.get("by_person"))
 
 
 async def defer_work(transaction: AsyncConnection, connection: str) -> None:

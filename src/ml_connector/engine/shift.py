@@ -1,7 +1,7 @@
 """A shift: one process working one connection, for a slice of time or until nothing is due.
 
-Three lanes run side by side within what the vendors allow: invoices, master data, payments. Invoices come first:
-imports give way while an invoice is being worked.
+Lanes run side by side within what the vendors allow: documents in one, master data and payments in the other.
+Documents come first: imports give way while one is being worked.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from sqlalchemy.exc import DBAPIError
 
 from ml_connector.connectors.base import NotificationKind
 from ml_connector.connectors.errors import ConnectorError
+from ml_connector.engine.roads import Road, road_of
+from ml_connector.engine.runs import Run
 from ml_connector.engine.subscription import (
     CHANGES,
     RENEW_EVERY,
@@ -27,18 +29,14 @@ from ml_connector.engine.subscription import (
     Receiver,
     keep_announced,
     keep_subscribed,
-    pass_on,
 )
 from ml_connector.flows.circuit import Circuits
-from ml_connector.flows.files import FileFlow
-from ml_connector.flows.intake import take_in
-from ml_connector.flows.invoices import InvoiceFlow
 from ml_connector.flows.master_data import Braked, MasterDataFlow, Options
-from ml_connector.flows.pages import read_ahead
 from ml_connector.flows.payments import PaymentFlow
+from ml_connector.flows.statuses import StatusFlow
+from ml_connector.flows.supplier_invoices import release_waiting
 from ml_connector.flows.workplace import Counts, LeaseLost, PutDown, Workplace
 from ml_connector.records.flow import DEPENDS_ON, MASTER_DATA, Flow
-from ml_connector.records.invoice import TransferStage
 from ml_connector.store.documents import ACTIVE
 from ml_connector.store.trail import Entry
 
@@ -46,18 +44,6 @@ log = structlog.get_logger(__name__)
 
 REST_WITHIN: Final = timedelta(seconds=30)
 """A document that is tried again within this time is waited for by the run that brought it."""
-RECOVERY_EVERY: Final = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run to be done."""
-
-    id: int
-    flow: Flow
-    trigger: str
-    actor: str
-    options: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -66,7 +52,7 @@ class Shift:
 
     place: Workplace
     circuits: Circuits = field(init=False)
-    invoices: InvoiceFlow = field(init=False)
+    road: Road = field(init=False)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by whoever learns that there is more to do."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -75,11 +61,11 @@ class Shift:
     webhook_token: str | None = field(default=None, repr=False)
     system: str = ""
     announced: frozenset[Flow] = frozenset()
-    """Flows that the ledger's own notifications are to start."""
+    """Flows that the ERP's own notifications are to start."""
 
     def __post_init__(self) -> None:
         self.circuits = Circuits(self.place)
-        self.invoices = InvoiceFlow(self.place, self.circuits)
+        self.road = road_of(self.place, self.circuits, self.news, receives=self.receiver is not None)
         self.place.invoices_at_rest.set()
 
     async def work(self) -> None:
@@ -91,7 +77,7 @@ class Shift:
         try:
             async with asyncio.TaskGroup() as lanes:
                 imports = lanes.create_task(self._import_lane())
-                lanes.create_task(self._invoice_lane(imports))
+                lanes.create_task(self._document_lane(imports))
         except* (LeaseLost, DBAPIError) as several:
             first = _first(several)
             if isinstance(first, LeaseLost) or is_lease_lost(first):
@@ -105,25 +91,54 @@ class Shift:
         self.place.stopping.set()
         self.news.set()
 
-    # ------------------------------------------------------------------ invoices
+    # ------------------------------------------------------------------ documents
 
-    async def _invoice_lane(self, imports: asyncio.Task[None]) -> None:
+    async def _document_lane(self, imports: asyncio.Task[None]) -> None:
         while not self.place.stopping.is_set():
             self.news.clear()
             done = await self._take_notifications()
-            runs = await self._open_runs((Flow.INVOICES,))
+            runs = await self._ready_runs()
             for run in runs:
                 await self._poll(run)
             self.place.invoices_at_rest.clear()
             try:
-                done += await self.invoices.bring_on_due()
+                done += await self.road.bring_on_due()
             finally:
                 self.place.invoices_at_rest.set()
-            settled = [await self._finish_invoices(run) for run in runs]
+            settled = [await self._finish_documents(run) for run in runs]
+            done += await self._run_followers()
+            if imports.done() and await self._is_blocked(self.road.flow):
+                return  # what it waits for was asked for after the imports had ended: another shift does both
             if not done and all(settled) and not await self._wait_a_little():
-                await FileFlow(self.place).run()
+                await self.road.rest()
                 if not await self._news_during(imports):
                     return
+
+    async def _ready_runs(self) -> list[Run]:
+        """Runs that find documents, unless one is still to be run that they wait for."""
+        if await self._is_blocked(self.road.flow):
+            return []
+        return await self._open_runs((self.road.flow,))
+
+    async def _run_followers(self) -> int:
+        """Runs about documents, while none is in hand."""
+        done = 0
+        for flow in self.road.followers:
+            if not await self._is_blocked(flow):
+                for run in await self._open_runs((flow,)):
+                    await self._do(run)
+                    done += 1
+        return done
+
+    async def _is_blocked(self, flow: Flow) -> bool:
+        """True while a run is asked for, and another is still to be run that it depends on."""
+        row = await self.place.database.fetch_one(
+            """SELECT 1 AS there FROM run mine JOIN run other USING (connection_id)
+            WHERE mine.connection_id = :c AND mine.flow = :f AND mine.status <> 'finished'
+                AND other.flow = ANY(:before) AND other.status <> 'finished' LIMIT 1""",
+            c=self.place.connection, f=flow, before=[str(each) for each in DEPENDS_ON.get(flow, ())],
+        )  # fmt: skip
+        return row is not None
 
     async def _news_during(self, imports: asyncio.Task[None]) -> bool:
         """True when news came before the imports ended: a notification does not wait for them."""
@@ -138,8 +153,7 @@ class Shift:
         """True when the lane should look again: news came, or a run's documents are due again soon."""
         if self.news.is_set():
             return True
-        unfinished = await self._open_runs((Flow.INVOICES,))
-        if not unfinished:
+        if not await self._is_open((self.road.flow, *self.road.followers)):
             return False
         with suppress(TimeoutError):
             await asyncio.wait_for(self.news.wait(), timeout=0.2)
@@ -171,16 +185,10 @@ class Shift:
     async def _look(self, row: Mapping[str, Any]) -> bool:
         """Does what a notification orders; False where the other side cannot be reached now."""
         try:
-            if row["kind"] == NotificationKind.DOCUMENT:
-                document = await self.place.payables.read_document(row["subject"])
-                if document is not None and document.company == self.place.company:
-                    await take_in(self.place, [document], run_id=None, source="webhook")
-                elif document is not None:
-                    await pass_on(self.place, company=document.company, **row)
-            elif row["kind"] == NotificationKind.IMPORT:
+            if row["kind"] == NotificationKind.IMPORT:
                 await self._ask_after_import(row["subject"])
-            elif row["kind"] == NotificationKind.UNKNOWN:
-                await self._offered(run_id=None, source="webhook", counts=Counts())
+            else:
+                await self.road.follow(row)
             await self.circuits.heard("payables")
         except ConnectorError as error:
             if self.place.concerns_side(error):
@@ -203,13 +211,7 @@ class Shift:
             return
         counts = Counts()
         try:
-            await self._adopt_due(run)
-            await self._offered(run_id=run.id, source=run.trigger, counts=counts)
-            if run.options.get("by_person") or await self._recovery_is_due():
-                await self._take_missed()
-                async for page in self.place.payables.unfinished():
-                    await take_in(self.place, page.records, run_id=run.id, source="recovery")
-            await self.circuits.heard("payables")
+            await self.road.poll(run, counts)
         except ConnectorError as error:
             if self.place.concerns_side(error):
                 await self.circuits.trip(error)
@@ -221,51 +223,11 @@ class Shift:
             o=json.dumps(run_options), n=json.dumps(counts.as_json()), id=run.id,
         )  # fmt: skip
 
-    async def _take_missed(self) -> None:
-        """Notifications the payables system gave up on."""
-        if self.receiver is None:
-            return
-        since = self.place.clock() - 2 * RECOVERY_EVERY
-        async for missed in self.place.payables.missed_notifications(since=since):
-            for each in missed:
-                await self.place.database.execute(
-                    """INSERT INTO notification (connection_id, task_id, kind, subject, received_at)
-                    VALUES (:c, :task, :kind, :subject, :now) ON CONFLICT DO NOTHING""",
-                    c=self.place.connection, task=each.id, kind=each.kind, subject=each.subject,
-                    now=self.place.clock(),
-                )  # fmt: skip
-            self.news.set()
-
-    async def _adopt_due(self, run: Run) -> None:
-        await self.place.database.execute(
-            "UPDATE document SET run_id = :run WHERE connection_id = :c AND next_due <= :now",
-            run=run.id, c=self.place.connection, now=self.place.clock(),
-        )  # fmt: skip
-
-    async def _offered(self, *, run_id: int | None, source: str, counts: Counts) -> None:
-        async for page in read_ahead(self.place.payables.offered()):
-            offered = [each for each in page.records if each.stage is TransferStage.OFFERED]
-            new, known = await take_in(self.place, offered, run_id=run_id, source=source)
-            counts.read += len(page.records)
-            counts.unchanged += known
-            if new:
-                self.news.set()
-
-    async def _recovery_is_due(self) -> bool:
-        """Once a day also what was fetched but never answered: the store may have been restored from a backup."""
-        row = await self.place.database.fetch_one(
-            """INSERT INTO mark (connection_id, flow, swept_at, updated_at) VALUES (:c, 'invoices', :now, :now)
-            ON CONFLICT (connection_id, flow) DO UPDATE SET swept_at = :now, updated_at = :now
-            WHERE mark.swept_at IS NULL OR mark.swept_at <= :limit RETURNING 1 AS due""",
-            c=self.place.connection, now=self.place.clock(), limit=self.place.clock() - RECOVERY_EVERY,
-        )  # fmt: skip
-        return row is not None
-
-    async def _finish_invoices(self, run: Run) -> bool:
+    async def _finish_documents(self, run: Run) -> bool:
         """Finishes a run once everything it brought rests. True when it is finished."""
         row = await self.place.database.fetch_one(
             """SELECT r.status, r.counts,
-                count(d.key) FILTER (WHERE d.status IN ('posted', 'transferred', 'paid')) AS posted,
+                count(d.key) FILTER (WHERE d.status IN ('posted', 'transferred', 'paid')) AS done,
                 count(d.key) FILTER (WHERE d.status = 'held') AS held,
                 count(d.key) FILTER (WHERE d.status = 'rejected') AS rejected,
                 count(d.key) FILTER (WHERE d.responded_at IS NOT NULL) AS told,
@@ -282,10 +244,8 @@ class Shift:
         if row["open"] and due is not None and due <= self.place.clock() + REST_WITHIN:
             return False
         before = row["counts"]
-        counts = Counts(
-            read=before.get("read", 0), unchanged=before.get("unchanged", 0), sent=row["told"], posted=row["posted"],
-            held=row["held"], rejected=row["rejected"], failed=row["open"],
-        )  # fmt: skip
+        polled = Counts(read=before.get("read", 0), unchanged=before.get("unchanged", 0))
+        counts = self.road.counted(row, polled)
         clean = not (counts.held or counts.rejected or counts.failed)
         error = await self._circuit_words() if counts.failed else None
         await self._finish(run, "ok" if clean else "partial", counts, error=error)
@@ -318,11 +278,7 @@ class Shift:
             allow_deactivations=bool(run.options.get("allow_deactivations")),
             by_person=bool(run.options.get("by_person")),
         )  # fmt: skip
-        flow: MasterDataFlow | PaymentFlow
-        if run.flow is Flow.PAYMENTS:
-            flow = PaymentFlow(self.place, run_id=run.id, full=options.full)
-        else:
-            flow = MasterDataFlow(self.place, run.flow, run_id=run.id, options=options)
+        flow = self._flow_of(run, options)
         if self.circuits.opens_at() is not None and not options.by_person:
             await self._finish(run, "failed", flow.counts, error=await self._circuit_words())
             return
@@ -344,11 +300,46 @@ class Shift:
         else:
             for side in ("ledger", "payables"):
                 await self.circuits.heard(side)
-            await self._finish(run, "partial" if counts.rejected or counts.failed else "ok", counts)
+            partial = counts.rejected or counts.failed or counts.held
+            words = flow.held_words if isinstance(flow, MasterDataFlow) else None
+            await self._release(run)
+            await self._finish(run, "partial" if partial else "ok", counts, error=words)
+
+    def _flow_of(self, run: Run, options: Options) -> MasterDataFlow | PaymentFlow | StatusFlow:
+        if run.flow is Flow.PAYMENTS:
+            return PaymentFlow(self.place, run_id=run.id, full=options.full)
+        if run.flow is Flow.STATUSES:
+            return StatusFlow(self.place, run_id=run.id, full=options.full)
+        return MasterDataFlow(self.place, run.flow, run_id=run.id, options=options)
+
+    async def _release(self, run: Run) -> None:
+        """What waited for the records of this run goes on; its own errors are not this run's."""
+        if run.flow is Flow.VENDORS and not await self._is_open((Flow.PURCHASE_ORDERS,)):
+            orders = MasterDataFlow(self.place, Flow.PURCHASE_ORDERS, run_id=run.id, options=Options())
+            try:
+                await orders.send_released()
+            except* ConnectorError as several:
+                error = _first(several)
+                if isinstance(error, ConnectorError) and self.place.concerns_side(error):
+                    await self.circuits.trip(error)
+                log.warning("What waited for a supplier could not be sent.", error=str(error))
+            except* PutDown:
+                log.info("What waited for a supplier is sent later.", connection=self.place.connection)
+        supplies = self.road.flow is Flow.SUPPLIER_INVOICES and run.flow in DEPENDS_ON[Flow.SUPPLIER_INVOICES]
+        if supplies and await release_waiting(self.place):
+            self.news.set()
+
+    async def _is_open(self, flows: tuple[Flow, ...]) -> bool:
+        """True while a run of one of these flows is asked for or under way."""
+        row = await self.place.database.fetch_one(
+            "SELECT 1 AS there FROM run WHERE connection_id = :c AND flow = ANY(:f) AND status <> 'finished' LIMIT 1",
+            c=self.place.connection, f=[str(each) for each in flows],
+        )  # fmt: skip
+        return row is not None
 
     async def _missing_dependency(self, run: Run) -> str | None:
         """A flow waits for those it depends on: they must have come through once."""
-        needed = [flow for flow in DEPENDS_ON.get(run.flow, ()) if flow in self.place.ledger.capabilities.reads]
+        needed = [flow for flow in DEPENDS_ON.get(run.flow, ()) if flow in self.place.erp.capabilities.reads]
         rows = await self.place.database.fetch(
             """SELECT s.flow FROM schedule s LEFT JOIN mark m USING (connection_id, flow)
             WHERE s.connection_id = :c AND s.enabled AND s.flow = ANY(:needed) AND m.flow IS NULL""",
@@ -424,7 +415,7 @@ class Shift:
                     UNION ALL SELECT greatest(min(received_at), cast(:wait AS timestamptz)) FROM notification
                         WHERE connection_id = :c AND handled_at IS NULL
                     UNION ALL SELECT min(queued_at) FROM run WHERE connection_id = :c AND status <> 'finished'
-                    -- A ledger's subscriptions end by themselves, however seldom the flows run.
+                    -- An ERP's subscriptions end by themselves, however seldom the flows run.
                     UNION ALL SELECT greatest(
                         updated_at + CASE WHEN value LIKE 'at %' THEN cast(:renew AS interval)
                             ELSE cast(:again AS interval) END,

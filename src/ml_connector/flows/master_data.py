@@ -80,7 +80,8 @@ class MasterDataFlow:
 
     async def send_released(self) -> None:
         """Sends what waited for a vendor that has been accepted meanwhile; nothing is read. Raises ConnectorError."""
-        await self.dispatch.send_all()
+        if await self.imports.has_released():
+            await self.dispatch.send_all()
 
     async def _count_waiting(self) -> None:
         if self.dispatch.without_vendor:

@@ -144,12 +144,13 @@ class Documents:
             await beside(transaction)
             await self._pen.write_in(transaction, [Change(key, values, entry)], at=at)
 
-    async def rest(self, keys: Sequence[str]) -> None:
+    async def rest(self, keys: Sequence[str], *, until: datetime | None = None) -> None:
         """Documents that are due, and of which there is nothing new to tell, wait on as they are."""
         async with self.database.transaction() as transaction:
             await transaction.execute(text("SELECT fence(:c, :e)"), {"c": self.connection, "e": self.epoch})
             await transaction.execute(
-                text("UPDATE document SET next_due = NULL WHERE key = ANY(:keys)"), {"keys": list(keys)}
+                text("UPDATE document SET next_due = :until WHERE key = ANY(:keys)"),
+                {"keys": list(keys), "until": until},
             )
 
     async def admitted(self, admission_ids: Sequence[str]) -> dict[str, Document]:

@@ -189,6 +189,10 @@ class Imports:
         )  # fmt: skip
         return {row["number"] for row in rows}
 
+    async def has_released(self) -> bool:
+        """True where something is pending that waited for a vendor which has been accepted meanwhile."""
+        return bool(await self._fetch(_RELEASED, c=self.connection, flow=self.flow))
+
     async def waiting(self, *, at: datetime) -> list[Waiting]:
         """What is pending and waits for a vendor, by vendor. What had not been told of before is noted as waiting."""
         rows = await self._fetch(_WAITING, c=self.connection, flow=self.flow)
@@ -325,6 +329,9 @@ _WAITING: Final = f"""
         array_agg(DISTINCT erp_key) FILTER (WHERE message IS NULL) AS fresh
     FROM imported WHERE connection_id = :c AND flow = :flow AND status = 'pending' AND needs IS NOT NULL
         AND NOT {_VENDOR_ACCEPTED} GROUP BY needs ORDER BY needs"""
+_RELEASED: Final = f"""
+    SELECT 1 AS there FROM imported WHERE connection_id = :c AND flow = :flow AND status = 'pending'
+        AND needs IS NOT NULL AND {_VENDOR_ACCEPTED} LIMIT 1"""
 _NOTE_WAITING: Final = text(
     """UPDATE imported SET message = 'Waits for the supplier ' || needs || '.'
     WHERE connection_id = :c AND flow = :flow AND status = 'pending' AND erp_key = ANY(cast(:keys AS text[]))"""
