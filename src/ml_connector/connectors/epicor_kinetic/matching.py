@@ -239,7 +239,7 @@ def uninvoiced_of(row: Row) -> Decimal:
     if is_set(row, "Invoiced"):
         return Decimal(0)
     left = amount(row, "SupplierUnInvcReceiptQty")
-    return left or number(row, "VendorQty")
+    return number(row, "VendorQty") if left is None else left
 
 
 def unreceived_of(row: Row) -> Decimal:
