@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from visma_wire import SECRET, TENANT, Wire
+from visma_wire import SECRET, TENANT, Listed, Wire
 
 from ml_connector.connectors.errors import Refused, Unavailable
 from ml_connector.connectors.visma_net import client as clients
@@ -262,3 +262,20 @@ async def test_the_connection_test_misses_the_right_to_write_notes(wire: Wire) -
 def test_a_first_invoice_date_that_is_none_is_refused(wire: Wire) -> None:
     with pytest.raises(Refused, match="first_invoice_date"):
         open_source(wire.side(first_invoice_date="31.12.2026"), lambda: pytest.fail("no clock"), None)
+
+
+async def test_an_invoice_whose_terms_the_list_leaves_out_is_read_alone(wire: Wire) -> None:
+    row = {"documentType": "Invoice", "referenceNumber": "300045", "status": "Open"}
+    done = {**row, "referenceNumber": "300046", "status": "Closed"}
+
+    def answer(request: web.Request) -> web.Response:
+        if request.path.endswith("/300045"):
+            return web.json_response({**row, "creditTerms": {"id": "30"}})
+        return Listed([row, done] if request.query["documentType"] == "Invoice" else []).page(request)
+
+    wire.answer = answer
+    async with wire.source() as source:
+        found = [each async for page in source.invoices(since=None) for each in page.records]
+    assert [(each.number, each.payment_term) for each in found] == [("300045", "30"), ("300046", "")]
+    assert wire.paths().count("/v1/supplierInvoice/Invoice/300045") == 1
+    assert "/v1/supplierInvoice/Invoice/300046" not in wire.paths()

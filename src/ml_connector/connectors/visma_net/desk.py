@@ -31,6 +31,7 @@ from ml_connector.records.reason import Finding, Reason
 from ml_connector.records.supplier_invoice import SourceStage, SupplierInvoice
 
 INVOICES: Final = "/v1/supplierInvoice"
+_WITH_TERMS: Final = "Invoice"
 AGE: Final = 900.0
 """Seconds for which suppliers' accounts, VAT categories and released receipts are kept."""
 ASKED_SINGLY: Final = 25
@@ -54,8 +55,9 @@ class Desk:
             async for rows in pages(self._client, _listing(kind, progress)):
                 fresh = [row for row in progress.fresh(rows, of=INVOICES) if self._is_wanted(row)]
                 if fresh:
-                    around = await self._around(fresh)
-                    yield Page(tuple(invoice_of(row, around) for row in fresh))
+                    whole = await asyncio.gather(*(self._whole(row) for row in fresh))
+                    around = await self._around(whole)
+                    yield Page(tuple(invoice_of(row, around) for row in whole))
         yield Page((), progress.mark())
 
     async def read(self, key: str) -> SupplierInvoice | None:
@@ -84,6 +86,13 @@ class Desk:
             if await self._client.change(_path(key), members, tag=tag, about=key):
                 return
         raise _refused(Reason.CHANGED_MEANWHILE, key, "the invoice was changed while its note was being written")
+
+    async def _whole(self, row: Row) -> Row:
+        """A row of the list, which may leave out terms that the invoice has when it is read alone (dossier 6.3)."""
+        if stage_of(row) is not SourceStage.READY or "creditTerms" in row or text(row, "documentType") != _WITH_TERMS:
+            return row
+        found = await self._row(key_of(row))
+        return row if found is None else found[0]
 
     async def _row(self, key: str) -> tuple[Row, str] | None:
         return None if split_key(key) is None else await self._client.one(_path(key))
