@@ -67,6 +67,7 @@ class Arrivals:
         """Forgets everything."""
         self.delay = 0.0
         self.by_id: dict[str, Arrival] = {}
+        self._on_their_way: list[Arrival] = []
 
     def take(self, arrival: Arrival) -> None:
         """One more; a document that came before under the same id is only counted."""
@@ -74,17 +75,22 @@ class Arrivals:
         if before is None:
             arrival.unknown = tuple(self._unknown_in(arrival.company, arrival.fields))
             self.by_id[arrival.bum_id] = arrival
+            self._on_their_way.append(arrival)
         else:
             before.times += 1
         self.settle()
 
     def settle(self) -> None:
         """Makes documents of those whose time has come."""
+        if not self._on_their_way:
+            return
         due = self._clock.now() - timedelta(seconds=self.delay)
-        for arrival in self.by_id.values():
-            if not arrival.entered and not arrival.turned_away and arrival.at <= due:
+        waiting = [each for each in self._on_their_way if each.at > due]
+        for arrival in self._on_their_way:
+            if arrival.at <= due and not arrival.turned_away:
                 arrival.entered = True
                 self._documents.add(self._document(arrival), notify=False)
+        self._on_their_way = waiting
 
     def turn_away(self, arrival: Arrival, words: str) -> None:
         """It never becomes a document, or is one no longer."""

@@ -54,6 +54,7 @@ class Network:
         """Forgets everything."""
         self.files: dict[str, ArrivedFile] = {}
         self._sent: dict[str, Sent] = {}
+        self._tokens: set[str] = set()
         self.notifications: list[Fields] = []
 
     def receive_for(self, company_of: Callable[[str], str | None]) -> None:
@@ -87,8 +88,7 @@ class Network:
             return envelope(problems, "Validation failed")
         before = self._sent.get(bum_id)
         if before is None:
-            taken = any(sent.token == body["clientToken"] for sent in self._sent.values())
-            if taken:
+            if body["clientToken"] in self._tokens:
                 return envelope([("clientToken", "was used for another document")], "Conflict", status=409)
             self._accept(bum_id, body)
         elif before.token != body["clientToken"]:
@@ -108,6 +108,7 @@ class Network:
     def _accept(self, bum_id: str, body: Fields) -> None:
         data = body["data"]
         refs = tuple(each["refId"] for each in body.get("fileRefs", []))
+        self._tokens.add(body["clientToken"])
         self._sent[bum_id] = Sent(body["clientToken"], data, refs)
         endpoint = (data["accountingCustomerParty"].get("endpoint") or {}).get("id", "")
         company = self._company_of(endpoint)
