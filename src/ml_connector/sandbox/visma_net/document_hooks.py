@@ -87,7 +87,7 @@ def change_invoice(books: Books, asked: dict[str, Any]) -> Any:
         row = {**row, "supplier": {name: supplier[name] for name in ("internalId", "number", "name")}}
     row = {**row, **{wire: asked[name] for name, wire in _TEXTS.items() if name in asked}}
     row |= {wire: day(_date(asked[name])) for name, wire in _DATES.items() if name in asked}
-    row["postPeriod"], row["financialPeriod"] = invoices.period(row["date"])
+    row["postPeriod"], row["financialPeriod"] = invoices.period(str(row["date"]))
     if "lines" in asked:
         row["invoiceLines"] = [
             invoices.compose_line(books, number, _line(line)) for number, line in enumerate(asked["lines"], 1)

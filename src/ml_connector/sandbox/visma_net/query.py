@@ -70,7 +70,7 @@ def list_rows(resource: Resource, table: Table, query: Query, *, page_max: int |
 def render(resource: Resource, row: Row, *, digits: int, hidden: set[str] | frozenset[str] = frozenset()) -> Row:
     """A record as it travels, with its stamps."""
     body = shown({name: value for name, value in row.items() if name not in hidden})
-    if "createdDateTime" in resource.conditions:
+    if resource.created:
         body["createdDateTime"] = moment(row["_created"], digits)
     if resource.stamped:
         body["lastModifiedDateTime"] = moment(row["_modified"], digits)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -75,6 +75,8 @@ class Resource:
     stamped: bool = True
     tagged: bool = True
     """Records carry their row version."""
+    created: bool = False
+    """Records tell when they were made."""
     single: bool = True
     """One can be read by its key."""
 
@@ -99,6 +101,11 @@ def flag(path: str) -> Filter:
 
 def _above(value: str) -> Test:
     return lambda row: str(row["_key"]).rpartition("/")[2] > value
+
+
+def _any_line(lines: str, name: str) -> Filter:
+    """A line has that text."""
+    return lambda value: lambda row: any(line[name] == value for line in row[lines])
 
 
 def _released(value: str) -> Test:
@@ -159,11 +166,11 @@ _PROJECT_FILTERS: Mapping[str, Filter] = {"status": equal("status"), "visibleInA
 
 
 def _bare(name: str, table: str = "", **more: Any) -> Resource:
-    return Resource(name, table or name, Envelope.BARE, **{"tagged": False, "conditions": MODIFIED, **more})
+    return replace(Resource(name, table or name, Envelope.BARE, tagged=False, conditions=MODIFIED), **more)
 
 
 def _paged(name: str, page_max: int, table: str = "", **more: Any) -> Resource:
-    return Resource(name, table or name, Envelope.METADATA, page_max, **{"conditions": MODIFIED, **more})
+    return replace(Resource(name, table or name, Envelope.METADATA, page_max, conditions=MODIFIED), **more)
 
 
 _ALL = (
@@ -179,7 +186,14 @@ _ALL = (
         },
         hidden={"glAccounts": "expandAccountInformation", "note": "expandNote"},
     ),
-    _paged("supplierInvoice", 500, filters=_INVOICE_FILTERS, conditions=_INVOICE_CONDITIONS, hidden=_INVOICE_HIDDEN),
+    _paged(
+        "supplierInvoice",
+        500,
+        filters=_INVOICE_FILTERS,
+        conditions=_INVOICE_CONDITIONS,
+        created=True,
+        hidden=_INVOICE_HIDDEN,
+    ),
     _paged(
         "supplierdocument",
         500,
@@ -187,6 +201,7 @@ _ALL = (
         filters=_INVOICE_FILTERS,
         conditions=_INVOICE_CONDITIONS,
         hidden=_INVOICE_HIDDEN,
+        created=True,
         single=False,
     ),
     _paged(
@@ -194,9 +209,7 @@ _ALL = (
         500,
         filters={
             **_AFTER,
-            "invoiceRefNbr": lambda value: (
-                lambda row: any(line["invoiceRefNbr"] == value for line in row["paymentLines"])
-            ),
+            "invoiceRefNbr": _any_line("paymentLines", "invoiceRefNbr"),
             "paymentType": equal("type"),
             "supplier": equal("supplier.number"),
             "status": equal("status"),
@@ -223,7 +236,7 @@ _ALL = (
             "status": equal("status"),
             "supplier": equal("supplier.number"),
             "branch": equal("branchNumber.number"),
-            "poOrderNbr": lambda value: lambda row: any(line["poOrderNbr"] == value for line in row["lines"]),
+            "poOrderNbr": _any_line("lines", "poOrderNbr"),
         },
         conditions={**MODIFIED, "receiptDate": _on("date")},
         hidden={"note": "expandNote"},
@@ -244,6 +257,7 @@ _ALL = (
         1000,
         filters={"termsId": equal("termsId")},
         conditions={**MODIFIED, **CREATED},
+        created=True,
         tagged=False,
         single=False,
     ),

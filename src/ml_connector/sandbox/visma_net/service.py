@@ -94,11 +94,12 @@ class Service:
             if call.resource in _WRITTEN:
                 raise not_simulated(f"writing {resource.name}")
             raise Refusal(405)
-        if len(call.steps) == 1:
+        keys = list(call.steps[1:])
+        if not keys:
             return self._list(books, call, resource)
-        if len(call.steps) > 2 or not resource.single:
+        if len(keys) > 1 or not resource.single:
             raise no_route()
-        return self._one(books, resource, call.steps[1])
+        return self._one(books, resource, keys[0])
 
     def _list(self, books: Books, call: Call, resource: Resource, query: Query | None = None) -> Answer:
         largest = resource.page_max and self.habits.page_max.get(resource.name.lower(), resource.page_max)
@@ -127,7 +128,8 @@ class Service:
         tags = {"ETag": f'"{time_stamp(row)}"'} if resource.tagged else {}
         return Answer(200, body, tags)
 
-    def _invoices(self, books: Books, call: Call) -> Answer:
+    def on_invoices(self, books: Books, call: Call) -> Answer:
+        """Supplier invoices: reading, PUT, DELETE and files."""
         steps = call.steps[1:]
         if len(steps) == 0:
             if call.method == "POST":
@@ -168,7 +170,8 @@ class Service:
         kept = attachments.attach(books, row, name, content)
         return Answer(201, headers={"Location": f"{call.root}/v1/attachment/{kept.id}"})
 
-    def _suppliers(self, books: Books, call: Call) -> Answer:
+    def on_suppliers(self, books: Books, call: Call) -> Answer:
+        """Suppliers: reading, PUT, and the documents of one."""
         resource = RESOURCES[1, "supplier"]
         steps = call.steps[1:]
         if len(steps) == 1 and call.method == "PUT":
@@ -185,7 +188,7 @@ class Service:
         query = Query({**call.query.asked, "supplier": steps[0]})
         return self._list(books, call, RESOURCES[1, "supplierinvoice"], query)
 
-    def _payments(self, books: Books, call: Call) -> Answer:
+    def on_payments(self, books: Books, call: Call) -> Answer:
         """By type and number; a number alone is a payment's."""
         resource = RESOURCES[1, "supplierpayment"]
         if call.method != "GET" or len(call.steps) == 1:
@@ -193,23 +196,25 @@ class Service:
         key = "/".join(call.steps[1:]) if len(call.steps) == 3 else f"Payment/{call.steps[1]}"
         return self._one(books, resource, key)
 
-    def _dimensions(self, books: Books, call: Call) -> Answer:
+    def on_dimensions(self, books: Books, call: Call) -> Answer:
         """A list of names; one object; one segment of it; one value of that (Visma dossier 13)."""
         if call.method != "GET":
             raise not_simulated("writing dimensions")
-        rows = books.table("dimension").rows
-        if len(call.steps) == 1:
+        rows, (_, *keys) = books.table("dimension").rows, call.steps
+        if not keys:
             return Answer(200, list(rows))
-        found = _step(rows.values(), "id", call.steps[1])
-        values = call.query.is_set("expandSegmentsValues") or len(call.steps) > 2
+        found = _step(rows.values(), "id", keys[0])
+        values = call.query.is_set("expandSegmentsValues") or len(keys) > 1
         segments = [each if values else {**each, "segmentValues": []} for each in found["segments"]]
-        if len(call.steps) == 2:
-            return Answer(200, shown({**found, "segments": segments}))
-        segment = _step(segments, "segmentId", call.steps[2])
-        body = segment if len(call.steps) == 3 else _step(segment["segmentValues"], "valueId", call.steps[3])
+        body = {**found, "segments": segments}
+        if len(keys) > 1:
+            body = _step(segments, "segmentId", keys[1])
+        if len(keys) > 2:
+            body = _step(body["segmentValues"], "valueId", keys[2])
         return Answer(200, shown(body))
 
-    def _attachments(self, books: Books, call: Call) -> Answer:
+    def on_attachments(self, books: Books, call: Call) -> Answer:
+        """The bytes of a file."""
         if len(call.steps) != 2:
             raise no_route()
         if call.method != "GET":
@@ -218,21 +223,22 @@ class Service:
         disposition = f"attachment; filename*=UTF-8''{name}"
         return Answer(200, raw=content, headers={"Content-Disposition": disposition})
 
-    def _operations(self, books: Books, call: Call) -> Answer:
+    def on_operations(self, books: Books, call: Call) -> Answer:
+        """Background calls, see `Background`."""
         if call.method != "GET" or len(call.steps) not in (2, 3):
             raise no_route()
         if len(call.steps) == 2:
             return self.background.state(books.tenant, call.steps[1], call.root)
         return self.background.content(books.tenant, call.steps[1])
 
-    def _feedback(self, books: Books, call: Call) -> Answer:
+    def on_feedback(self, books: Books, call: Call) -> Answer:
         """Plain members, for once (Visma dossier 15.3)."""
         if call.method != "POST":
             raise Refusal(405)
         self.feedback.append({"company": books.company.code, **dict(parse_json(call.body))})
         return Answer(201)
 
-    def _receipts(self, books: Books, call: Call) -> Answer:  # noqa: ARG002 - one of the routes
+    def on_receipts(self, books: Books, call: Call) -> Answer:  # noqa: ARG002 - one of the routes
         """Reading them ended here; writing goes on (Visma dossier 17.22)."""
         if call.method == "GET":
             raise no_route()
@@ -240,14 +246,14 @@ class Service:
 
 
 _SPECIAL: Mapping[tuple[int, str], Callable[[Service, Books, Call], Answer]] = {
-    (1, "supplierinvoice"): Service._invoices,
-    (1, "supplier"): Service._suppliers,
-    (1, "supplierpayment"): Service._payments,
-    (1, "dimension"): Service._dimensions,
-    (1, "attachment"): Service._attachments,
-    (1, "background"): Service._operations,
-    (1, "webhooknotificationfeedback"): Service._feedback,
-    (1, "purchasereceipt"): Service._receipts,
+    (1, "supplierinvoice"): Service.on_invoices,
+    (1, "supplier"): Service.on_suppliers,
+    (1, "supplierpayment"): Service.on_payments,
+    (1, "dimension"): Service.on_dimensions,
+    (1, "attachment"): Service.on_attachments,
+    (1, "background"): Service.on_operations,
+    (1, "webhooknotificationfeedback"): Service.on_feedback,
+    (1, "purchasereceipt"): Service.on_receipts,
 }
 
 
