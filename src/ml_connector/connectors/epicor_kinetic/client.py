@@ -160,11 +160,13 @@ class Kinetic:
     async def _listed(
         self, of: EntitySet, where: Where | None, select: Sequence[str], order: Sequence[str]
     ) -> AsyncIterator[list[Row]]:
-        url, read = self._url_of(of, where, select, order), 0
+        url, read, before = self._url_of(of, where, select, order), 0, list[Row]()
         while True:
             body = await self._list(url)
             rows = _rows_in(body)
-            read += len(rows)
+            if rows and rows == before:
+                raise unexpected(f"{of.name} brings the same page again and again")
+            read, before = read + len(rows), rows
             if rows or not read:
                 yield rows
             count = _count_of(body)

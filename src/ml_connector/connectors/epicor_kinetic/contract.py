@@ -194,11 +194,11 @@ INVOICE_AMOUNTS: Final = _set(
 INVOICE_ACCOUNTS: Final = _set(
     INVOICE_SERVICE, "APInvExpTGLCs", "APInvExpTGLC", "Company VendorNum InvoiceNum InvoiceLine InvExpSeq SysRowID",
     "TGLCTranNum GLAcctContext BookID COACode GLAccount RecordType UserCanModify IsExternalCompany IsModifiedByUser"
-    f" TransAmt {_SEGMENTS}",
+    f" {_SEGMENTS}",
 )  # fmt: skip
 INVOICE_TAXES: Final = _set(
     INVOICE_SERVICE, "APInvTaxes", "APInvTax", "Company VendorNum InvoiceNum TaxCode RateCode ECAcquisitionSeq",
-    "Percent TaxableAmt DocTaxableAmt TaxAmt DocTaxAmt DedTaxAmt DocDedTaxAmt Manual ReverseCharge",
+    "Percent TaxableAmt DocTaxableAmt TaxAmt DocTaxAmt DocDedTaxAmt Manual ReverseCharge",
 )  # fmt: skip
 INVOICE_FILES: Final = _set(
     INVOICE_SERVICE, "APInvHedAttches", "APInvHedAttch", "Company VendorNum InvoiceNum DrawingSeq",
