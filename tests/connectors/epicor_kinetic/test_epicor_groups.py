@@ -176,3 +176,29 @@ async def test_a_group_that_a_lost_answer_left_is_used_again(place: Office, ledg
     assert await place.groups() == []
     again = replace(bill, number="G-2", key="c/G-2/1")
     assert (await post(ledger, again)).status is BillStatus.POSTED
+
+
+async def test_anothers_variance_is_not_told_as_this_bills(place: Office) -> None:
+    ledger = place.open(invoice_groups=RUN)
+    mine, theirs = bill_of("G-1", vendor=place.vendor), bill_of("G-2", vendor=place.vendor)
+    drafts = [await ledger.create(mine), await ledger.create(theirs)]
+    await place.hook("bill", id=drafts[1].id, InvoiceHeld=False, DocInvoiceVariance="5.00")
+    with pytest.raises(Refused) as refused:
+        await ledger.post(mine, drafts[0])
+    assert refused.value.reason is Reason.NOT_RELEASED
+    assert "G-2" in refused.value.findings[0].vendor_text
+    assert (await place.only("G-1"))["held"] is True
+
+
+async def test_a_posting_of_the_day_by_somebody_else_is_waited_for(place: Office) -> None:
+    ledger = place.open(invoice_groups=RUN)
+    bill = bill_of("G-1", vendor=place.vendor)
+    draft = await ledger.create(bill)
+    group = (await place.only("G-1"))["group"]
+    await place.hook("groups", in_process={"group": group, "on": True})
+    posting = asyncio.create_task(ledger.post(bill, draft))
+    while sum("APInvGrps?" in path for path in await place.calls()) < 4:
+        await asyncio.sleep(0.01)
+    assert not posting.done()
+    await place.hook("groups", in_process={"group": group, "on": False})
+    assert (await posting).status is BillStatus.POSTED

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from typing import Final
+from weakref import WeakValueDictionary
 
 from ml_connector.connectors.epicor_kinetic.client import Kinetic
 from ml_connector.connectors.epicor_kinetic.contract import GROUP_SERVICE, INVOICE_GROUPS, INVOICES
@@ -60,11 +61,15 @@ class Groups:
         self._client = client
         self._one_a_day = one_a_day
         self._today = today
-        self._gates: dict[str, asyncio.Lock] = {}
+        self._gates: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """As long as anybody has one, or waits for it: a group of one invoice comes and goes with it."""
 
     def gate(self, group: str) -> asyncio.Lock:
         """Whoever writes into a group, or has it posted, has this: a group that is being posted takes no writes."""
-        return self._gates.setdefault(group, asyncio.Lock())
+        found = self._gates.get(group)
+        if found is None:
+            found = self._gates[group] = asyncio.Lock()
+        return found
 
     async def take(self, marker: str) -> str:
         """The id of a group of ours that may be written into: found, or made. Raises Unavailable where none is free."""

@@ -189,9 +189,9 @@ class Desk:
         group, about = text(row, "GroupID"), about_of(bill)
         async with self._groups.unlocked_after(group):
             await self._off_hold(bill, row, group)
-            self._poster.make_ready(group, draft.id)
+            turn = self._poster.make_ready(group, draft.id)
             try:
-                verdict = await self._poster.post(group, draft.id, about=about)
+                verdict = await self._poster.post(turn, group, draft.id, about=about)
             except Refused as refusal:
                 await self._back_on_hold(bill, row, group)
                 raise await self._why_not(bill, draft, refusal) from refusal

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from ml_connector.connectors.epicor_kinetic.client import About, Kinetic
 from ml_connector.connectors.epicor_kinetic.contract import GROUP_SERVICE, INVOICES, POSTING_SERVICE, TASKS
@@ -58,8 +59,8 @@ class Verdict:
     """What the server complained of, empty for nothing."""
 
 
-@dataclass(slots=True)
-class _Round:
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Round:
     """The invoices of a group that wait for its next posting, and what the last one came to."""
 
     ready: set[str] = field(default_factory=set[str])
@@ -75,18 +76,22 @@ class Poster:
         self._groups = groups
         self._agent = agent
         self.patience = patience
-        self._rounds: dict[str, _Round] = {}
+        self._rounds: WeakValueDictionary[str, Round] = WeakValueDictionary()
+        """As long as any of its invoices waits."""
 
-    def make_ready(self, group_id: str, bill_id: str) -> None:
-        """Says that an invoice is off hold and waits for its group to be posted."""
-        self._rounds.setdefault(group_id, _Round()).ready.add(bill_id)
+    def make_ready(self, group_id: str, bill_id: str) -> Round:
+        """Says that an invoice is off hold and waits for its group to be posted; the round that it takes part in."""
+        turn = self._rounds.get(group_id)
+        if turn is None:
+            turn = self._rounds[group_id] = Round()
+        turn.ready.add(bill_id)
+        return turn
 
-    async def post(self, group_id: str, bill_id: str, *, about: About) -> Verdict:
+    async def post(self, turn: Round, group_id: str, bill_id: str, *, about: About) -> Verdict:
         """Has the group posted, unless somebody else had it posted since the invoice was ready.
 
         Raises Refused where its sums speak against it, OutcomeUnknown where the end is not known.
         """
-        turn = self._rounds.setdefault(group_id, _Round())
         async with self._groups.gate(group_id):
             told = turn.verdicts.pop(bill_id, None)
             if told is not None:
@@ -100,32 +105,32 @@ class Poster:
             return verdict
 
     async def _post(self, group_id: str, ids: Collection[str], about: About) -> Verdict:
-        group = await self.wait_until_free(group_id)
+        group = await self.wait_until_free(group_id, posting_too=False)
         if group is None:
             return await self.verdict(group_id, ids, "")
         if group.is_posting:
             # Submitted before this process knew of it: that posting is ours as well as any other.
-            return await self.verdict(group_id, ids, await self._end_of(group, ids, after=0, note=""))
+            return await self._end_of(group, ids, after=0, note="")
         await self._groups.unlock(group_id)
         await self._require_agreement(group_id, about)
         user = self._client.credentials.username or group.user
         after = await self._newest_task(user)
-        note = group_id
-        await self._submit(group_id, note)
-        return await self.verdict(group_id, ids, await self._end_of(group, ids, after=after, note=note))
+        await self._submit(group_id)
+        return await self._end_of(group, ids, after=after, note=group_id)
 
-    async def wait_until_free(self, group_id: str) -> Group | None:
-        """The group, once nobody else has it open, or while it is posting; None where it is gone.
+    async def wait_until_free(self, group_id: str, *, posting_too: bool = True) -> Group | None:
+        """The group, once nobody else has it open, nor has it posted where `posting_too`; None where it is gone.
 
-        Raises Refused where somebody keeps it open for longer than we wait.
+        Raises Refused where that takes longer than we wait.
         """
-        ends, wait = time.monotonic() + self.patience.held, self.patience.first
+        begun, wait = time.monotonic(), self.patience.first
         while True:
             group = await self._groups.read(group_id)
-            if group is None or group.is_posting or self._groups.is_free(group):
+            if group is None or self._groups.is_free(group) or (group.is_posting and not posting_too):
                 return group
-            if time.monotonic() >= ends:
-                finding = Finding(Reason.NOT_RELEASED, f"in group {group_id}, which {group.holder} has open,")
+            if time.monotonic() - begun >= (self.patience.at_most if group.is_posting else self.patience.held):
+                what = "is being posted" if group.is_posting else f"{group.holder} has open"
+                finding = Finding(Reason.NOT_RELEASED, f"in group {group_id}, which {what},")
                 raise Refused(system=NAME, findings=(finding,))
             await asyncio.sleep(wait)
             wait = min(wait * _LONGER, self.patience.longest)
@@ -134,14 +139,19 @@ class Poster:
         """Texts about variances are questions to an accountant, which nobody answers here (Epicor dossier 10)."""
         answer = await self._client.call(GROUP_SERVICE, "PrePostGroupInvoices", {"PostGroupID": group_id}, about=about)
         words = answer.text("VarianceMessage")
-        if words:
+        if not words:
+            return
+        ours = about.get(Reason.NOT_RELEASED, "")
+        if ours.lower() in words.lower():
             raise Refused(system=NAME, findings=(Finding(Reason.TOTALS_DIFFER, words.rstrip("."), words),))
+        # Another invoice of the group: this one was proven to have none.
+        raise Refused(system=NAME, findings=(Finding(Reason.NOT_RELEASED, ours, words),))
 
-    async def _submit(self, group_id: str, note: str) -> None:
+    async def _submit(self, group_id: str) -> None:
         answer = await self._client.call(POSTING_SERVICE, "GetNewParameters", {})
         ds: Tableset = answer.returned if isinstance(answer.returned, dict) else answer.ds
         row = only_row(ds, _PARAMETERS)
-        change(row, _PARAMETERS, {"GroupID": group_id, "AgentID": self._agent, "TaskNote": note}, state=ADDED)
+        change(row, _PARAMETERS, {"GroupID": group_id, "AgentID": self._agent, "TaskNote": group_id}, state=ADDED)
         row["RowMod"] = ADDED
         await self._client.call(
             POSTING_SERVICE, "SubmitToAgent",
@@ -150,8 +160,8 @@ class Poster:
 
     # ------------------------------------------------------------------ the end
 
-    async def _end_of(self, group: Group, ids: Collection[str], *, after: int, note: str) -> str:
-        """Waits until the posting is over; what failed, in the server's words.
+    async def _end_of(self, group: Group, ids: Collection[str], *, after: int, note: str) -> Verdict:
+        """Waits until the posting is over.
 
         It is over once all invoices are posted, or the task has ended and the group is not being posted any more.
         """
@@ -160,10 +170,10 @@ class Poster:
             await asyncio.sleep(wait)
             rows = await self._rows(ids)
             if all(is_set(rows.get(each, {}), "Posted") for each in ids):
-                return ""
+                return Verdict(rows, "")
             words = await self._over(group, after=after, note=note)
             if words is not None:
-                return words
+                return await self.verdict(group.id, ids, words)
             if time.monotonic() >= ends:
                 detail = f"the posting of group {group.id} is not over after {self.patience.at_most:.0f} seconds"
                 raise OutcomeUnknown(system=NAME, detail=detail)
