@@ -11,7 +11,7 @@ from inbound_routes import FILES, PDF, SHEET, Box, hand_in, simulated
 from supplier_invoices import INVOICE, invoice
 
 from ml_connector.connectors.basware.smartpdf import handed_in_since
-from ml_connector.connectors.errors import OutcomeUnknown, Refused
+from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.http import recording
 from ml_connector.records.invoice import Attachment
 from ml_connector.records.reason import Reason
@@ -73,6 +73,16 @@ async def test_a_lost_put_is_repeated_to_the_same_address(box: Box, kind: str) -
     await smart.hand_in(INVOICE, FILES, admission)
     told = await box.see("inbound")
     assert (told["documents"], told["duplicates"], told["tickets"]) == (1, [], 1)
+
+
+@pytest.mark.parametrize("kind", ["lost_reply", "cut"])
+async def test_a_lost_ticket_is_nothing(box: Box, kind: str) -> None:
+    smart = box.smartpdf()
+    await box.strike(kind, TICKETS)
+    with pytest.raises(Unavailable):
+        await smart.admit(INVOICE, key="k")
+    await hand_in(smart)
+    assert len(await box.entered()) == 1
 
 
 async def test_a_lost_put_that_arrived_is_found_after_the_address_ended(box: Box) -> None:

@@ -42,6 +42,13 @@ def test_each_status_has_a_stage(status: str, stage: StandingStage) -> None:
     assert (standing.id, standing.document_id, standing.stage, standing.status) == ("b", "i", stage, status)
 
 
+@pytest.mark.parametrize("spelt", ["5A3C2F7E6A0B4D519C1E2F1F0E6B7D44", "5a3c2f7e-6a0b-4d51-9c1e-2f1f0e6b7d44"])
+def test_an_id_is_known_however_it_is_spelt(spelt: str) -> None:
+    standing = document_standing({"bumid": spelt, "processingStatus": "New"})
+    assert standing is not None
+    assert standing.id == "5a3c2f7e-6a0b-4d51-9c1e-2f1f0e6b7d44"
+
+
 def test_a_document_that_nobody_handed_in_has_no_standing() -> None:
     assert document_standing({"invoiceId": "i", "processingStatus": "New"}) is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 from base64 import b32encode
 from typing import Final
 
@@ -43,6 +44,14 @@ def source_system(connection: str, limit: int) -> str:
     if len(connection) <= limit:
         return connection
     return f"{connection[: limit - _HASH_LENGTH - 1]}~{fingerprint(connection)}"
+
+
+def document_id(text: str) -> str:
+    """A document's id in one spelling: a UUID comes with hyphens or without, in either case (dossier 3.4)."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return text
 
 
 def length(text: str) -> int:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ml_connector.connectors.base import Clock
 from ml_connector.connectors.basware.client import BaswareClient
+from ml_connector.connectors.basware.codes import document_id
 from ml_connector.connectors.basware.errors import SYSTEM, error_of, refused
 from ml_connector.connectors.errors import OutcomeUnknown
 from ml_connector.connectors.http import HttpClient, Reply
@@ -60,11 +61,11 @@ class SmartPdf:
         if not reply.ok:
             raise error_of(reply)
         body = _object(reply)
-        address, document_id = body.get("uploadUrl"), body.get("bumId")
-        if not isinstance(address, str) or not isinstance(document_id, str) or not address or not document_id:
+        address, bum_id = body.get("uploadUrl"), body.get("bumId")
+        if not isinstance(address, str) or not isinstance(bum_id, str) or not address or not bum_id:
             raise refused(Reason.UNEXPECTED, SYSTEM, "a ticket came without its address or its bumId")
         given = _signed_at(address) or self._clock()
-        return Admission(id=document_id, address=address, expires=given + _life_of(address))
+        return Admission(id=document_id(bum_id), address=address, expires=given + _life_of(address))
 
     def is_open(self, admission: Admission) -> bool:
         """Whether the address still takes the PDF."""

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from ml_connector.connectors.base import Page
 from ml_connector.connectors.basware.client import BaswareClient
-from ml_connector.connectors.basware.codes import fingerprint
+from ml_connector.connectors.basware.codes import document_id, fingerprint
 from ml_connector.connectors.basware.documents import MEMBER, PATH
 from ml_connector.connectors.basware.mapping import parse_date, parse_moment, stamp
 from ml_connector.records.supplier_invoice import Standing, StandingStage
@@ -106,10 +106,10 @@ class Standings:
         if found or mark != start:
             yield Page(records=found, mark=mark.text())
 
-    async def find(self, document_id: str, *, since: datetime) -> bool:
+    async def find(self, bum_id: str, *, since: datetime) -> bool:
         """Whether a document of that bumid changed since then."""
         async for listed in self._documents(since - OVERLAP):
-            if any(str(each.get("bumid") or "").lower() == document_id.lower() for each in listed):
+            if any(document_id(_text(each, "bumid")) == bum_id for each in listed):
                 return True
         return False
 
@@ -153,8 +153,8 @@ def _version(document: Mapping[str, Any]) -> str:
 
 def document_standing(document: Mapping[str, Any]) -> Standing | None:
     """Where an accounting document stands; None for one that nobody handed in."""
-    document_id = _text(document, "bumid")
-    if not document_id:
+    bum_id = _text(document, "bumid")
+    if not bum_id:
         return None
     status = _text(document, "processingStatus")
     stage = STAGES.get(status, StandingStage.ENTERED)
@@ -163,7 +163,7 @@ def document_standing(document: Mapping[str, Any]) -> Standing | None:
         stage = StandingStage.DISPUTED
     paid = _last_payment(document)
     return Standing(
-        id=document_id,
+        id=document_id(bum_id),
         stage=stage,
         status=status,
         message=_message(document, stage, dispute),
@@ -178,12 +178,12 @@ def refusal_standing(notification: Mapping[str, Any]) -> Standing | None:
     """A notification that tells of a refusal; None for any other."""
     code = _text(notification, "responseCode")
     # v2 says resourceId, v1.1 said bumid (dossier 9.2).
-    document_id = _text(notification, "resourceId") or _text(notification, "bumid")
-    if code not in REFUSALS or not document_id:
+    bum_id = _text(notification, "resourceId") or _text(notification, "bumid")
+    if code not in REFUSALS or not bum_id:
         return None
     action = _text(notification, "actionCode")
     return Standing(
-        id=document_id,
+        id=document_id(bum_id),
         stage=StandingStage.REFUSED,
         status=" ".join(filter(None, (code, action))),
         message=REFUSALS[code],
