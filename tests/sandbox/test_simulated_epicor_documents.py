@@ -287,7 +287,7 @@ async def test_the_server_may_put_a_default_account(wire: Wire) -> None:
 
 
 async def test_a_second_book_has_an_account_row_that_nobody_may_change(wire: Wire) -> None:
-    await wire.control("books", other=True)
+    await wire.control("habits", other_book=True)
     rows = (await make_invoice(wire))["APInvExpTGLC"]
     assert sorted((row["BookID"], row["GLAccount"]) for row in rows) == [("", ACCOUNT), ("LOCAL", "")]
     other = next(row for row in rows if row["BookID"])

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from ml_connector.sandbox.epicor_kinetic.books import CHART, Books
 from ml_connector.sandbox.epicor_kinetic.errors import rejected
+from ml_connector.sandbox.epicor_kinetic.habits import habits_of
+from ml_connector.sandbox.epicor_kinetic.headers import input_sign
 from ml_connector.sandbox.epicor_kinetic.invoices import ACCOUNT, AMOUNT, LINE
 from ml_connector.sandbox.epicor_kinetic.lines import header_for, sign_of
 from ml_connector.sandbox.epicor_kinetic.plugs import Outcome, Visit, operation, tableset
@@ -52,11 +54,12 @@ def new_account(visit: Visit, asked: Row) -> Outcome:
 
 
 @operation(INVOICE_SERVICE, "ChangeExpLineAmt")
-def change_amount(_: Visit, asked: Row) -> Outcome:
+def change_amount(visit: Visit, asked: Row) -> Outcome:
     """The amount of a GL row, positive for a debit memo too."""
     ds, amount = opened(tableset(asked["ds"]), INVOICE_TABLES), number(asked["ProposedAmt"])
     for row in edited(ds, AMOUNT):
-        row |= {"DocScrExpAmt": amount, "DocExpAmt": amount * sign_of(row)}
+        signed = amount * input_sign(visit.books, row)
+        row |= {"DocScrExpAmt": signed * sign_of(row), "DocExpAmt": signed}
     return Outcome(parameters={"ds": ds})
 
 
@@ -134,7 +137,7 @@ def give_account_rows(books: Books, head: Row, line: Row, *, sequence: int, stor
     """The server's own account rows of an amount: one, and one for the other book where there is one."""
     table = books.table(ACCOUNT)
     table.put(account_row(books, head, line, sequence=sequence, stored=stored))
-    if books.scratch.get("other_book"):
+    if habits_of(books).other_book:
         other = account_row(books, head, line, sequence=sequence, book=OTHER_BOOK)
         table.put({**other, "UserCanModify": False})
 

@@ -16,6 +16,7 @@ from ml_connector.sandbox.epicor_kinetic.attachments import files_of
 from ml_connector.sandbox.epicor_kinetic.books import Books
 from ml_connector.sandbox.epicor_kinetic.coding import MAIN_BOOK, coded
 from ml_connector.sandbox.epicor_kinetic.groups import GROUP, entered_in, group_of, period_of
+from ml_connector.sandbox.epicor_kinetic.habits import Habits, habits_of
 from ml_connector.sandbox.epicor_kinetic.invoices import (
     ACCOUNT,
     AMOUNT,
@@ -38,9 +39,10 @@ PAGES = {
     "POST /_sandbox/coded": "{company, id | number, line?, account}: somebody codes a line, stored form; '' for none",
     "POST /_sandbox/remove": "{company, id | number}: somebody deletes one that is not posted",
     "POST /_sandbox/groups": "{company, lock?: {group, user}, unlock?: group, in_process?: {group, on}, post?: group, "
-    "create?: group}: what people do to groups; always answers with all of them",
+    "create?: group, auto_lock?}: what people do to groups; always answers with all of them",
     "POST /_sandbox/posting": "{company, seconds?, task?: Complete | Error, whole_group?, agent?}: the posting task",
-    "POST /_sandbox/books": "{company, other}: every line gets an account row for a second book, too",
+    "POST /_sandbox/habits": "{company, other_book?, signed_input?, lax_locks?, keeps_groups?, settled_before?, "
+    "dates_move?, discount_inside?, files_early?}: what is only assumed of the real one, turned the other way",
     "POST /_sandbox/pay": "{company, id | number, date?, amount?, discount?, reference?, posted?}",
     "POST /_sandbox/pay-many": "{company, bills: [id | {id, amount?, discount?}], date?, reference?}: one payment",
     "POST /_sandbox/post-payment": "{company, payment}: posts one that was entered with posted false",
@@ -194,6 +196,8 @@ def _remove(books: Books, asked: Asked) -> Any:
 def _groups(books: Books, asked: Asked) -> Any:
     """Locks, unlocks, creates or posts a group as another person; shows all groups."""
     table = books.table(GROUP)
+    if "auto_lock" in asked:
+        books.switches.auto_lock = bool(asked["auto_lock"])
     if "create" in asked:
         today = books.store.today()
         named = {"Company": books.id, "GroupID": str(asked["create"]), "CreatedBy": "clerk"}
@@ -235,9 +239,8 @@ def _posting(books: Books, asked: Asked) -> Any:
     return set_switches(books.switches, given, frozenset(named.values()))
 
 
-def _second_book(books: Books, asked: Asked) -> Any:
-    books.scratch["other_book"] = bool(asked["other"])
-    return {"other": books.scratch["other_book"]}
+def _habits(books: Books, asked: Asked) -> Any:
+    return set_switches(habits_of(books), asked, frozenset(Habits.__slots__))
 
 
 def _pay(books: Books, asked: Asked) -> Any:
@@ -327,7 +330,7 @@ ACTIONS: dict[str, Callable[[Books, Asked], Any]] = {
     "remove": _remove,
     "groups": _groups,
     "posting": _posting,
-    "books": _second_book,
+    "habits": _habits,
     "pay": _pay,
     "pay-many": _pay_many,
     "post-payment": _post_payment,

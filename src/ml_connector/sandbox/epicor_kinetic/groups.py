@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from ml_connector.sandbox.epicor_kinetic.books import CALENDAR, Books
 from ml_connector.sandbox.epicor_kinetic.errors import duplicate, no_record, rejected, stale
+from ml_connector.sandbox.epicor_kinetic.habits import habits_of
 from ml_connector.sandbox.epicor_kinetic.plugs import Outcome, Visit, operation, tableset, writer
 from ml_connector.sandbox.epicor_kinetic.schema import Row
 from ml_connector.sandbox.epicor_kinetic.tablesets import (
@@ -42,7 +43,7 @@ def writable_group(books: Books, user: str, group_id: object) -> Row:
     if group is None:
         raise rejected(f"Invoice group {text(group_id)} is not valid.", table=GROUP, field="GroupID")
     holder = group.get("ActiveUserID", "")
-    if holder and holder != user:
+    if holder and holder != user and not habits_of(books).lax_locks:
         raise rejected(f"Group {group['GroupID']} is in use by user {holder}.", table=GROUP, field="ActiveUserID")
     if group.get("PostInProcess"):
         raise rejected(f"Group {group['GroupID']} is being posted.", table=GROUP, field="PostInProcess")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from ml_connector.sandbox.epicor_kinetic.books import Books
 from ml_connector.sandbox.epicor_kinetic.errors import rejected
 from ml_connector.sandbox.epicor_kinetic.groups import period_of, writable_group
+from ml_connector.sandbox.epicor_kinetic.habits import habits_of
 from ml_connector.sandbox.epicor_kinetic.invoices import HEAD, invoice_of, sums_of
 from ml_connector.sandbox.epicor_kinetic.plugs import Outcome, Visit, operation, tableset
 from ml_connector.sandbox.epicor_kinetic.schema import Row, Tableset
@@ -179,11 +180,11 @@ def _day_asked(value: object, field: str) -> date:
 
 
 @operation(INVOICE_SERVICE, "ChangeInvoiceVendorAmt")
-def change_vendor_amount(_: Visit, asked: Row) -> Outcome:
+def change_vendor_amount(visit: Visit, asked: Row) -> Outcome:
     """The supplier's total, as the screen takes it: positive for a debit memo too (Epicor dossier 9.6)."""
     ds, amount = opened(tableset(asked["ds"]), INVOICE_TABLES), number(asked["ProposedInvoiceVendorAmt"])
     for row in edited(ds, HEAD):
-        row["DocInvoiceVendorAmt"] = -amount if row.get("DebitMemo") else amount
+        row["DocInvoiceVendorAmt"] = amount * input_sign(visit.books, row)
         row.update(sums_of(row, row.get("DocInvoiceAmt", ZERO), row.get("DocTaxAmt", ZERO)))
     return Outcome(parameters={"ds": ds})
 
@@ -236,6 +237,11 @@ def change_invoice_reference(visit: Visit, asked: Row) -> Outcome:
             raise rejected(f"Invoice {reference} is not valid.", table=HEAD, field="InvoiceRef")
         row["InvoiceRef"] = reference
     return Outcome(parameters={"ds": ds})
+
+
+def input_sign(books: Books, row: Row) -> int:
+    """What turns an amount as it is entered into the one that is kept: debit memos are entered positive (17.37)."""
+    return -1 if row.get("DebitMemo") and not habits_of(books).signed_input else 1
 
 
 def one_header(ds: Tableset, vendor: int, invoice: str) -> Row | None:

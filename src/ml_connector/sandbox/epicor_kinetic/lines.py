@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from ml_connector.sandbox.epicor_kinetic.books import Books
 from ml_connector.sandbox.epicor_kinetic.errors import rejected
-from ml_connector.sandbox.epicor_kinetic.headers import one_header
+from ml_connector.sandbox.epicor_kinetic.headers import input_sign, one_header
 from ml_connector.sandbox.epicor_kinetic.invoices import LINE, invoice_of
 from ml_connector.sandbox.epicor_kinetic.plugs import Outcome, Visit, operation, tableset
 from ml_connector.sandbox.epicor_kinetic.schema import Row, Tableset
@@ -110,15 +110,16 @@ def check_part(part: str) -> None:
 
 
 @operation(INVOICE_SERVICE, "ChangeExtCost")
-def change_amount(_: Visit, asked: Row) -> Outcome:
+def change_amount(visit: Visit, asked: Row) -> Outcome:
     """The amount of a line; the price follows."""
     ds, amount = opened(tableset(asked["ds"]), INVOICE_TABLES), number(asked["ProposedExtCost"])
     for row in edited(ds, LINE):
         quantity = row.get("ScrVendorQty") or Decimal(1)
         price = (amount * per(row) / quantity).quantize(_PRICE, ROUND_HALF_UP)
+        sign = input_sign(visit.books, row)
         row |= {"ScrVendorQty": quantity, "VendorQty": quantity * sign_of(row)}
         row |= {"DocScrUnitCost": price, "DocUnitCost": price}
-        row |= {"ScrDocExtCost": amount, "DocExtCost": amount * sign_of(row)}
+        row |= {"ScrDocExtCost": amount * sign * sign_of(row), "DocExtCost": amount * sign}
     return Outcome(parameters={"ds": ds})
 
 

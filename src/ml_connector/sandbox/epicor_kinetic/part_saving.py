@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ml_connector.sandbox.epicor_kinetic import coding
 from ml_connector.sandbox.epicor_kinetic.errors import duplicate, rejected
+from ml_connector.sandbox.epicor_kinetic.habits import habits_of
 from ml_connector.sandbox.epicor_kinetic.invoices import ACCOUNT, AMOUNT, LINE, LINK, TAX, parts_of
 from ml_connector.sandbox.epicor_kinetic.schema import TABLES, Row
 from ml_connector.sandbox.epicor_kinetic.tablesets import RowMod, marked, text
@@ -155,7 +156,7 @@ class PartWriting(Writing):
 
     def _link(self, row: Row) -> None:
         """The link to a file, which posted invoices may get too; whether they really may is not known."""
-        books, head = self.visit.books, self.head_of(row, linked=True)
+        books, head = self.visit.books, self.head_of(row, linked=not habits_of(self.visit.books).files_early)
         if row["RowMod"] == RowMod.ADDED:
             links = parts_of(books, LINK, head)
             number = max((link["DrawingSeq"] for link in links), default=0) + 1

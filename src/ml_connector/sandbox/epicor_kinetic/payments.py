@@ -10,6 +10,7 @@ from typing import Any
 
 from ml_connector.sandbox.epicor_kinetic.books import Books
 from ml_connector.sandbox.epicor_kinetic.groups import period_of
+from ml_connector.sandbox.epicor_kinetic.habits import habits_of
 from ml_connector.sandbox.epicor_kinetic.invoices import HEAD
 from ml_connector.sandbox.epicor_kinetic.plugs import Outcome, Visit, operation
 from ml_connector.sandbox.epicor_kinetic.schema import Row
@@ -102,6 +103,7 @@ def _check_number(books: Books, reference: str) -> int:
 
 def _put_transaction(books: Books, check: Row, part: Part, day: date, **more: Any) -> Row:
     head, rate = part.head, part.head.get("ExchangeRate") or Decimal(1)
+    amount = part.amount + (part.discount if habits_of(books).discount_inside else ZERO)
     return books.table(TRANSACTION).put(
         {
             "Company": books.id,
@@ -119,8 +121,8 @@ def _put_transaction(books: Books, check: Row, part: Part, day: date, **more: An
             "CheckNum": check["CheckNum"],
             "BankAcctID": check["BankAcctID"],
             "CurrencyCode": head["CurrencyCode"],
-            "DocTranAmt": part.amount,
-            "TranAmt": rounded(part.amount * rate),
+            "DocTranAmt": amount,
+            "TranAmt": rounded(amount * rate),
             "DocDiscAmt": part.discount,
             "DiscAmt": rounded(part.discount * rate),
             "DebitMemo": bool(head.get("DebitMemo")),
@@ -136,9 +138,14 @@ def post_payment(books: Books, check: Row) -> Row:
     for row in books.table(TRANSACTION).find("HeadNum", check["HeadNum"]):
         head = books.table(HEAD).get(books.id, row["VendorNum"], row["InvoiceNum"])
         if head is not None:
-            _move(books, head, row["DocTranAmt"] + row["DocDiscAmt"], names=("DocInvoiceBal", "InvoiceBal"))
+            _move(books, head, _taken_off(books, row), names=("DocInvoiceBal", "InvoiceBal"))
         books.table(TRANSACTION).put({**row, "Posted": True})
     return books.table(CHECK).put({**check, "Posted": True})
+
+
+def _taken_off(books: Books, row: Row) -> Decimal:
+    """What a transaction takes off the balance, the discount too."""
+    return row["DocTranAmt"] + (ZERO if habits_of(books).discount_inside else row["DocDiscAmt"])
 
 
 def void_payment(books: Books, check: Row) -> Row:
@@ -156,7 +163,7 @@ def void_payment(books: Books, check: Row) -> Row:
         head = books.table(HEAD).get(books.id, row["VendorNum"], row["InvoiceNum"])
         if head is None:
             continue
-        back = flipped["DocTranAmt"] + flipped["DocDiscAmt"]
+        back = -_taken_off(books, row)
         moved = _move(books, head, back, names=("DocUnpostedBal", "UnpostedBal"))
         if row.get("Posted"):
             _move(books, moved, back, names=("DocInvoiceBal", "InvoiceBal"))
@@ -185,14 +192,14 @@ def apply_debit_memo(books: Books, memo: Row, bill: Row, amount: Decimal | None 
 
 
 def _move(books: Books, head: Row, amount: Decimal, *, names: tuple[str, str]) -> Row:
-    """Takes an amount off a balance. The invoice's ChangeDate stays where it is (Epicor dossier 17.20)."""
+    """Takes an amount off a balance. The invoice's ChangeDate stays where it is, most likely (Epicor dossier 17.20)."""
     current = books.table(HEAD).get(books.id, head["VendorNum"], head["InvoiceNum"]) or head
     rate = current.get("ExchangeRate") or Decimal(1)
     balance = current[names[0]] - amount
     changed = {names[0]: balance, names[1]: rounded(balance * rate)}
     if names[0] == "DocInvoiceBal":
         changed["OpenPayable"] = balance != ZERO
-    return books.table(HEAD).put({**current, **changed}, touch=False)
+    return books.table(HEAD).put({**current, **changed}, touch=habits_of(books).dates_move)
 
 
 def payments_of(books: Books, head: Row) -> list[Row]:

@@ -9,6 +9,7 @@ from ml_connector.sandbox.epicor_kinetic.books import Books
 from ml_connector.sandbox.epicor_kinetic.coding import MAIN_BOOK, coding_fault
 from ml_connector.sandbox.epicor_kinetic.errors import no_record, rejected
 from ml_connector.sandbox.epicor_kinetic.groups import GROUP, entered_in, group_of, total_of
+from ml_connector.sandbox.epicor_kinetic.habits import habits_of
 from ml_connector.sandbox.epicor_kinetic.invoices import ACCOUNT, AMOUNT, HEAD, LINE, parts_of
 from ml_connector.sandbox.epicor_kinetic.plugs import Outcome, Visit, due, operation, tableset
 from ml_connector.sandbox.epicor_kinetic.schema import TABLES, Row
@@ -62,7 +63,7 @@ def submit(visit: Visit, asked: Row) -> Outcome:
         raise rejected("The sandbox runs new tasks, at once, only.", table=_PARAMETERS)
     if group.get("PostInProcess"):
         raise rejected(f"Group {group['GroupID']} is being posted.", table=GROUP, field="PostInProcess")
-    task = _start(visit, group)
+    task = _start(visit, group, note=text(rows[0].get("TaskNote")))
     if books.switches.agent:
         ends = books.store.clock.now() + timedelta(seconds=books.switches.posting_seconds)
         waiting: Waiting = books.scratch.setdefault(_WAITING, [])
@@ -70,7 +71,7 @@ def submit(visit: Visit, asked: Row) -> Outcome:
     return Outcome()
 
 
-def _start(visit: Visit, group: Row) -> Row:
+def _start(visit: Visit, group: Row, *, note: str) -> Row:
     books = visit.books
     agent = books.switches.agent
     if agent:
@@ -81,7 +82,7 @@ def _start(visit: Visit, group: Row) -> Row:
             "TaskDescription": "Post AP Invoices",
             "TaskType": "Process",
             "RunProcedure": "Erp/Internal/AP/APInvoicePost.dll",
-            "TaskNote": group["GroupID"],
+            "TaskNote": note,
             "StartedOn": books.store.utc() if agent else None,
             "SubmitUser": visit.user,
             # Without a running agent the task waits and nobody says so.
@@ -135,7 +136,7 @@ def post_group(books: Books, group: Row) -> None:
         if not faults[head["InvoiceNum"]]:
             post_invoice(books, head)
     left = {number: fault for number, fault in faults.items() if fault}
-    if not left:
+    if not left and not habits_of(books).keeps_groups:
         books.table(GROUP).drop(group)
         return
     log = "\r\n".join(f"Invoice {number}: {fault}" for number, fault in left.items())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from ml_connector.sandbox.epicor_kinetic.books import SITE, Books
+from ml_connector.sandbox.epicor_kinetic.habits import habits_of
 from ml_connector.sandbox.epicor_kinetic.schema import Row
 from ml_connector.sandbox.epicor_kinetic.tablesets import ZERO
 from ml_connector.sandbox.trade import rounded
@@ -152,9 +153,12 @@ def _put_line(books: Books, order: Row, head: Row, *, place: tuple[int, int], qu
 
 
 def count_receipt(books: Books, order: int, place: tuple[int, int], quantity: Decimal) -> None:
-    """What came counts on the release; the order's own ChangeDate does not move (Epicor dossier 17.20)."""
+    """What came counts on the release; the order's own ChangeDate does not move, most likely (dossier 17.20)."""
     release = books.table("PORel").get(books.id, order, *place)
     if release is None:
         return
+    order_row = books.table("POHeader").get(books.id, order)
+    if order_row is not None and habits_of(books).dates_move:
+        books.table("POHeader").put(order_row)
     came = release.get("ReceivedQty", ZERO) + quantity
     books.table("PORel").put({**release, "ReceivedQty": came, "ArrivedQty": came}, touch=False)

@@ -13,6 +13,7 @@ from ml_connector.sandbox.epicor_kinetic import coding
 from ml_connector.sandbox.epicor_kinetic.books import Books
 from ml_connector.sandbox.epicor_kinetic.errors import duplicate, rejected
 from ml_connector.sandbox.epicor_kinetic.groups import enter_group, writable_group
+from ml_connector.sandbox.epicor_kinetic.habits import habits_of
 from ml_connector.sandbox.epicor_kinetic.headers import check_period, take_currency, usable_vendor
 from ml_connector.sandbox.epicor_kinetic.invoices import (
     HEAD,
@@ -124,7 +125,7 @@ class Save(PartWriting):
             "InvoiceNum": invoice_number,
             "GroupID": group["GroupID"],
             "EntryPerson": self.visit.user,
-            "OpenPayable": True,
+            "OpenPayable": not habits_of(books).settled_before,
             "_created_at": books.store.clock.now().isoformat(),
         }
         stored = self._put_head({**TABLES[HEAD].blank, **values, **fixed}, before=None)
