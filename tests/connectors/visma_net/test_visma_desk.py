@@ -218,6 +218,14 @@ async def test_a_note_is_added_to_what_stands_there_once(world: World) -> None:
     assert await note_of(world, key) == "Call Kari.\nApproved in Basware on 2026-09-01.\nPaid."
 
 
+async def test_a_note_of_several_lines_is_one_and_what_stood_there_stays_as_it_was(world: World) -> None:
+    key = await invoice(world, "900001", note="  Call Kari.\r\nApproved. \r\n")
+    await world.source.write_note(key, "Approved.")
+    await world.source.write_note(key, "Disputed:\nwrong price")
+    await world.source.write_note(key, "Disputed:\nwrong price")
+    assert await note_of(world, key) == "  Call Kari.\r\nApproved. \r\nDisputed: wrong price"
+
+
 async def test_a_note_changes_nothing_else(world: World) -> None:
     key = await invoice(world, "900001", type="DebitAdj")
     before = await world.source.read_invoice(key)

@@ -160,6 +160,15 @@ def test_vats_that_differ_leave_the_rate_open() -> None:
     assert vats_of([row]) == {"1": frozenset({"1", "EU"})}
 
 
+def test_what_does_not_raise_the_total_has_no_rate() -> None:
+    row = category(("1", [("2013-01-01", "24")]), ("W", [("2013-01-01", "30")]))
+    row["vatCategoryLines"][1]["type"] = "Withholding"
+    assert percent_of(row, date(2026, 9, 1)) == 24
+    row["vatCategoryLines"].pop(0)
+    row["vatCategoryLines"][0]["type"] = "ReverseVat"
+    assert percent_of(row, date(2026, 9, 1)) == 0
+
+
 @pytest.mark.parametrize(
     ("kind", "day", "expected"),
     [

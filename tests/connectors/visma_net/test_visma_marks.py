@@ -79,6 +79,12 @@ def test_nothing_new_leaves_the_mark_as_it_is() -> None:
     assert read([], mark)[1] == (mark or "").partition(" ")[0]
 
 
+def test_what_lies_within_the_first_millisecond_of_the_overlap_is_known_too() -> None:
+    rows = [row("A", "2026-08-05T13:00:00.1231"), row("B", "2026-08-05T15:00:00.1234567")]
+    _, mark = read(rows, None)
+    assert read(rows, mark) == ([], mark)
+
+
 def test_a_change_under_the_same_stamp_is_told() -> None:
     _, mark = read([row("A", "2026-08-05T15:00:00", name="old")], None)
     assert read([row("A", "2026-08-05T15:00:00", name="new")], mark)[0] == ["A"]

@@ -74,15 +74,17 @@ class Desk:
 
         Nothing but the note is ever written. UNCONFIRMED: whether a released document takes one (dossier 9.2).
         """
+        line = " ".join(sentence.split())
         for _ in range(2):
             found = await self._row(key)
             if found is None:
                 raise _refused(Reason.CHANGED_MEANWHILE, key, "the invoice is gone")
             row, tag = found
-            note = text(row, "note")
-            if sentence in note.splitlines():
+            note = str(row.get("note") or "")
+            if line in (each.strip() for each in note.splitlines()):
                 return
-            members = {"note": {"value": f"{note}\n{sentence}" if note else sentence}}
+            begun = note if not note or note.endswith("\n") else f"{note}\n"
+            members = {"note": {"value": begun + line}}
             if await self._client.change(_path(key), members, tag=tag, about=key):
                 return
         raise _refused(Reason.CHANGED_MEANWHILE, key, "the invoice was changed while its note was being written")

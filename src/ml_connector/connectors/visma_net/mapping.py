@@ -25,6 +25,9 @@ _TRADING: Final = frozenset({"Active", "HoldPayments", "OneTime"})
 _PAYMENTS_HELD: Final = "HoldPayments"
 _IBAN: Final = re.compile(r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$")
 _BY_IBAN: Final = "IBAN"
+_NO_VAT: Final = frozenset({"Withholding", "StatisticalVat"})
+"""Kinds of VAT that do not raise an invoice's total."""
+_REVERSED: Final = "ReverseVat"
 NO_PROJECT: Final = "X"
 """What stands for no project, unless the tenant chose another code (Visma dossier 9.5)."""
 _OF_SUPPLIERS: Final = frozenset({"AL", "VE", ""})
@@ -187,12 +190,14 @@ def percent_of(category: Row, today: date) -> Decimal | None:
     """A category's rate of today. It depends on the supplier's VAT zone: None where its VATs differ in it."""
     if is_set(category, "excludeListedTaxes"):
         return None
-    listed = parts(category, "vatCategoryLines")
+    listed = [each for each in parts(category, "vatCategoryLines") if text(each, "type") not in _NO_VAT]
     rates = {_rate_on(line, today) for line in listed}
     return Decimal(0) if not listed else rates.pop() if len(rates) == 1 else None
 
 
 def _rate_on(line: Row, today: date) -> Decimal | None:
+    if text(line, "type") == _REVERSED:
+        return Decimal(0)  # the buyer reckons it himself: the invoice's total has none of it
     in_effect = [
         (begin, number(each, "vatRate"))
         for each in parts(line, "vatRates")

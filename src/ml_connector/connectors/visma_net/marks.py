@@ -30,7 +30,7 @@ class Progress:
         self._newest = moment(stamp)
         if stamp and self._newest is None:
             raise unexpected(f"the mark {since!r} is no time")
-        self._begin = None if self._newest is None else self._newest - OVERLAP
+        self._begin = None if self._newest is None else _begin_before(self._newest)
         self._seen = frozenset(seen.split(".")) if seen else frozenset[str]()
         self._recent: dict[str, datetime | None] = {}
 
@@ -46,7 +46,7 @@ class Progress:
         stamp = moment(row.get(STAMP))
         if self._begin is None or stamp is None:
             return True
-        return stamp >= self._begin.replace(microsecond=self._begin.microsecond // 1000 * 1000)
+        return stamp >= self._begin
 
     def fresh(self, rows: Iterable[Row], *, of: str) -> list[Row]:
         """The rows of list `of` that the mark does not remember as they are, oldest first."""
@@ -58,7 +58,7 @@ class Progress:
         if stamp is not None and (self._newest is None or stamp > self._newest):
             self._newest = stamp
         digest = digest_of(row, of=of)
-        if stamp is None or self._newest is None or stamp >= self._newest - OVERLAP:
+        if stamp is None or self._newest is None or stamp >= _begin_before(self._newest):
             self._recent[digest] = stamp
         return digest in self._seen
 
@@ -66,6 +66,12 @@ class Progress:
         """The mark once all rows are stored; None where no row had a stamp yet."""
         if self._newest is None:
             return None
-        begin = self._newest - OVERLAP
+        begin = _begin_before(self._newest)
         recent = sorted(digest for digest, stamp in self._recent.items() if stamp is None or stamp >= begin)
         return f"{self._newest.isoformat()} {'.'.join(recent[:MOST_REMEMBERED])}".rstrip()
+
+
+def _begin_before(newest: datetime) -> datetime:
+    """Where the read after this mark begins, in whole milliseconds as filters are."""
+    begin = newest - OVERLAP
+    return begin.replace(microsecond=begin.microsecond // 1000 * 1000)

@@ -103,8 +103,7 @@ def _price(row: Row, ordered: Decimal, net: Decimal) -> Decimal:
 
 def _dimensions(row: Row, dimensions: Mapping[str, str]) -> dict[str, str]:
     found = {text(each, "segmentId"): text(each, "segmentValue") for each in parts(part(row, "sub"), "segments")}
-    project = part(row, "project")
-    if (code := text(project, "id") or text(project, "number")) != NO_PROJECT:
+    if (code := text(part(row, "project"), "id")) != NO_PROJECT:
         found[PROJECT] = code
     return {spelling: found[name] for name, spelling in dimensions.items() if found.get(name)}
 
