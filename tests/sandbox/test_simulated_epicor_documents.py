@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from aiohttp import ClientError
 from epicor_kinetic_papers import (
     ACCOUNT,
     GROUP,
@@ -230,7 +231,19 @@ async def test_a_number_is_there_once_for_a_supplier_whatever_its_case(wire: Wir
 async def test_a_number_is_cut_at_fifty_characters(wire: Wire) -> None:
     await make_group(wire)
     ds = (await save(wire, await draw_invoice(wire, number="X" * 60))).ds
-    assert ds["APInvHed"][0]["InvoiceNum"] == ds["APInvDtl"][0]["InvoiceNum"] == "X" * 50
+    assert [row["InvoiceNum"] for row in (*ds["APInvHed"], *ds["APInvDtl"])] == ["X" * 50, "X" * 50]
+    assert ds["APInvHed"][0]["DocInvoiceAmt"] == 124
+
+
+async def test_a_lost_answer_sent_again_is_a_duplicate_and_never_a_second_invoice(wire: Wire) -> None:
+    await make_group(wire)
+    ds = await draw_invoice(wire)
+    await wire.fault("lost_reply", "/UpdateMaster", method="POST")
+    with pytest.raises(ClientError):
+        await save(wire, ds)
+    assert await _entered(wire) == 1
+    assert (await save(wire, ds)).status == 409
+    assert await _entered(wire) == 1
 
 
 async def test_a_debit_memo_is_entered_positive_and_read_back_negative(wire: Wire) -> None:

@@ -198,6 +198,8 @@ def _groups(books: Books, asked: Asked) -> Any:
     table = books.table(GROUP)
     if "auto_lock" in asked:
         books.switches.auto_lock = bool(asked["auto_lock"])
+        for row in books.table("XbSyst").all():
+            books.table("XbSyst").put({**row, "AutoLockFinGroups": books.switches.auto_lock})
     if "create" in asked:
         today = books.store.today()
         named = {"Company": books.id, "GroupID": str(asked["create"]), "CreatedBy": "clerk"}

@@ -62,7 +62,7 @@ def record_payment(
             "CheckDate": stamp_of(day),
             "CheckSrc": "E",
             "ElecPayment": True,
-            "OwnReference": reference,
+            "Description": reference,
             "VendorNum": first["VendorNum"],
             "VendorID": first.get("VendorNumVendorID", ""),
             "Name": first.get("VendorNumName", ""),

@@ -89,9 +89,8 @@ class Save(PartWriting):
         for table, write in self.parts().items():
             for row in marked(self.ds, table, *MARKS):
                 write(row)
-        for key, head in self.heads.items():
-            self.heads[key] = total_invoice(self.visit.books, head, taxed=is_taxed(self.visit.books, head))
-        return list(self.heads.values())
+        touched = {head["SysRowID"]: head for head in self.heads.values()}
+        return [total_now(self.visit.books, head) for head in touched.values()]
 
     def _head(self, row: Row) -> None:
         if row["RowMod"] == RowMod.ADDED:
@@ -219,10 +218,15 @@ def is_taxed(books: Books, head: Row) -> bool:
     return books.switches.tax_calculated or bool(head.get("ReadyToCalc"))
 
 
+def total_now(books: Books, head: Row) -> Row:
+    """The header as it stands after a save, its sums brought up; those of a posted one stay."""
+    current = invoice_of(books, head["VendorNum"], head["InvoiceNum"]) or head
+    return current if current.get("Posted") else total_invoice(books, current, taxed=is_taxed(books, current))
+
+
 def add_lines(visit: Visit, head: Row, rows: list[Row]) -> None:
     """Stores lines that the server drew up itself: those of receipts."""
     save = Save(visit, {})
     for row in rows:
         save.add_line(save.head_of(head), {**row, "_billed": True})
-    for key, each in save.heads.items():
-        save.heads[key] = total_invoice(visit.books, each, taxed=is_taxed(visit.books, each))
+    total_now(visit.books, head)

@@ -82,8 +82,6 @@ class Writing:
                 raise rejected("The invoice of the row is not valid.", table=HEAD, field="InvoiceNum")
             if not linked:
                 self.check_writable(head)
-            elif head.get("Posted"):
-                return head
             self.heads[key] = head
         return self.heads[key]
 
