@@ -105,7 +105,9 @@ class VismaNet:
         if grant is None or books is None:
             raise signed_out(envelope=self.envelope_on_401)
         self._count(request, grant, old=old)
-        scope = ACTION_SCOPE if is_action(steps) else SCOPE_OF.get(request.method, "")
+        if request.method not in SCOPE_OF:
+            raise Refusal(405)
+        scope = ACTION_SCOPE if is_action(steps) else SCOPE_OF[request.method]
         if scope not in grant.scopes:
             raise no_scope(scope)
         call = Call(

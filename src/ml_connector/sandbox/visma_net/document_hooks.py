@@ -28,7 +28,7 @@ PAGES = {
     "POST /_sandbox/unpay": "{company, key, date?}: voids its payments",
     "POST /_sandbox/offset": "{company, key, with, amount?, date?}: applies a credit note",
     "POST /_sandbox/orders": "{company, number?, supplier?, currency?, date?, status?, lines?: [{line?, text?, "
-    "quantity?, unit_cost?, item?, account?, vat?, completed?, canceled?, delete?}], ...members, delete?}",
+    "quantity?, unit_cost?, item?, account?, vat?, completed?, canceled?, delete?}], delete?}",
     "POST /_sandbox/receipts": "{company, number?, order?, type?: PoReceipt | PoReturn, status?: Released | Balanced | "
     "Hold, date?, lines?: {line of the order: quantity}, delete?}",
 }

@@ -93,10 +93,8 @@ def _order(books: Books, index: int, order: Order) -> None:
     kept = books.table("purchaseorder").load(order.number, row, at=at)
     got = {number: line.received for number, line in enumerate(order.lines, 1) if line.received}
     if got and status != "Cancelled":
-        _receipts(books, index, kept, got, on=order.date)
-        books.table("purchaseorder").load(
-            order.number, orders.received(kept, orders.receipts_of(books, order.number)), at=at
-        )
+        receipts = _receipts(books, index, kept, got, on=order.date)
+        books.table("purchaseorder").load(order.number, orders.received(kept, receipts), at=at)
 
 
 def _order_status(index: int, order: Order) -> str:
@@ -107,7 +105,7 @@ def _order_status(index: int, order: Order) -> str:
     return "Cancelled" if index >= _KEPT_OPEN and index % 12 == 9 else "Open"
 
 
-def _receipts(books: Books, index: int, order: Row, got: dict[int, Decimal], *, on: date) -> None:
+def _receipts(books: Books, index: int, order: Row, got: dict[int, Decimal], *, on: date) -> list[Row]:
     """All at once, in two parts, with a part sent back, or with one that is not released yet."""
     parts: list[tuple[str, str, dict[int, Decimal]]] = [("PoReceipt", "Released", got)]
     halves = {number: quantity // 2 for number, quantity in got.items() if quantity >= 2}
@@ -118,11 +116,13 @@ def _receipts(books: Books, index: int, order: Row, got: dict[int, Decimal], *, 
         parts.append(("PoReturn", "Released", dict.fromkeys(halves, Decimal(1))))
     elif index % 5 == 4 and halves:
         parts = [("PoReceipt", "Released", halves), ("PoReceipt", "Balanced", dict.fromkeys(halves, Decimal(1)))]
+    made: list[Row] = []
     for offset, (kind, status, quantities) in enumerate(parts, 1):
         number = f"RC{books.next_number('PurchaseReceipt', 123):06d}"
         day_of = min(on + timedelta(days=2 * offset), books.company.today)
         row = orders.receipt_row(books, number, order, quantities, on=day_of, kind=kind, status=status)
-        books.table("PurchaseReceipt").load(number, row, at=_at(books, day_of, index))
+        made.append(books.table("PurchaseReceipt").load(number, row, at=_at(books, day_of, index)))
+    return made
 
 
 def _invoice(books: Books, index: int, invoice: Invoice, ordinal: int) -> None:

@@ -154,6 +154,15 @@ _INVOICE_CONDITIONS = {
     "balance": Condition(lambda row: row.get("balance"), _number),
 }
 _INVOICE_HIDDEN = {"attachments": "expandAttachment", "note": "expandNote"}
+_DOCUMENT_HIDDEN = {"note": "expandNote"} | dict.fromkeys(
+    (
+        "paymentRefNo", "exchangeRate", "creditTerms", "supplierTaxZone", "taxCalculationMode", "paySelected", "hold",
+        "invoiceLines", "taxDetailLines", "detailTotal", "vatAmount", "vatTaxableTotal", "vatExemptTotal",
+        "discountTotal", "roundingDiff", "detailTotalInCurrency", "vatTaxableTotalInCurrency", "attachments",
+        "vatExemptTotalInCurrency", "discountTotalInCurrency", "roundingDiffInCurrency",
+    ),
+    "",
+)  # fmt: skip
 _ORDER_FILTERS: Mapping[str, Filter] = {
     **_AFTER,
     "orderType": equal("orderType"),
@@ -200,7 +209,7 @@ _ALL = (
         "supplierInvoice",
         filters=_INVOICE_FILTERS,
         conditions=_INVOICE_CONDITIONS,
-        hidden=_INVOICE_HIDDEN,
+        hidden=_DOCUMENT_HIDDEN,
         created=True,
         single=False,
     ),
@@ -265,14 +274,22 @@ _ALL = (
     _bare("vatCategory", filters=_AFTER, conditions={**MODIFIED, **CREATED}),
     _paged("vatZone", 500, conditions={}, stamped=False, tagged=False),
     _paged("project", 500, filters=_PROJECT_FILTERS, conditions={**MODIFIED, **CREATED}),
-    _paged("projectbasic", 500, "project", filters=_PROJECT_FILTERS, conditions={**MODIFIED, **CREATED}, single=False),
+    _paged(
+        "projectbasic",
+        500,
+        "project",
+        filters=_PROJECT_FILTERS,
+        conditions={**MODIFIED, **CREATED},
+        hidden={"tasks": ""},
+        single=False,
+    ),
     _bare("branch", filters=_AFTER, hidden={"currency": "expandCurrency", "mainAddress": "expandAddress"}),
     _bare("organization", filters=_AFTER),
     _bare("currency", conditions={}, stamped=False),
     _bare("currencyrate", conditions={}, stamped=False, single=False, version=2),
     _bare("financialPeriod", conditions={}, stamped=False, filters={"greaterThanValue": _period}),
     _bare("cashaccount", filters=_AFTER),
-    _bare("paymentmethod", filters=_AFTER),
+    _bare("paymentmethod", filters=_AFTER, stamped=False),
     _bare("department", filters=_AFTER),
 )
 RESOURCES: Mapping[tuple[int, str], Resource] = {(each.version, each.name.lower()): each for each in _ALL}

@@ -186,7 +186,8 @@ class Service:
             raise no_route()
         _found(books, resource, steps[0])
         query = Query({**call.query.asked, "supplier": steps[0]})
-        return self._list(books, call, RESOURCES[1, "supplierinvoice"], query)
+        name = "supplierinvoice" if steps[1].lower() == "invoice" else "supplierdocument"
+        return self._list(books, call, RESOURCES[1, name], query)
 
     def on_payments(self, books: Books, call: Call) -> Answer:
         """By type and number; a number alone is a payment's."""

@@ -61,10 +61,9 @@ class Store(UndoLog):
                 listener(told)
 
     def rollback(self, mark: int = 0) -> None:
-        """Takes back everything since the mark."""
+        """Takes back everything since the mark; nothing of a call that failed is told."""
         UndoLog.rollback(self, mark)
-        if mark == 0:
-            self.changes = []
+        self.changes = []
 
 
 class Table:
