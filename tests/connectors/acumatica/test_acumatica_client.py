@@ -253,7 +253,7 @@ async def test_no_more_calls_at_once_than_the_licence_bears(wire: Wire, client: 
 
 def test_requests_a_minute_are_sixty_where_nobody_knows() -> None:
     wire = Wire(base="http://127.0.0.1:1")
-    assert Acumatica(wire.side(requests_per_minute="0")).http.limits.calls == 60
+    assert Acumatica(wire.side(requests_per_minute="0")).http.limits.calls == 240
     assert Acumatica(wire.side(requests_per_minute="150")).http.limits.calls == 150
     with pytest.raises(Refused):
         Acumatica(wire.side(requests_per_minute="many"))

@@ -13,8 +13,11 @@ ID: Final = "acumatica"
 DEFAULT_ENDPOINT: Final = "Default"
 DEFAULT_VERSION: Final = "24.200.001"
 
-UNKNOWN_LIMIT: Final = 60
-"""Requests a minute where the licence's own number is not set: no call tells it (Acumatica dossier 2.4)."""
+UNKNOWN_LIMIT: Final = 240
+"""Requests a minute where the licence's own number is not set: no call tells it (Acumatica dossier 2.4).
+
+A licence of fewer delays the calls by itself, and declines none while only two are on their way.
+"""
 LIMITS: Final = Limits(
     # Calls of one session are served one after the other, and declined once too many queue (Acumatica dossier 2.4).
     parallel_calls=2,
