@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from epicor_company import Office, office, post
 from epicor_papers import bill_of, coded
 
+from ml_connector.connectors.epicor_kinetic.client import Kinetic
 from ml_connector.connectors.epicor_kinetic.connector import KineticLedger
 from ml_connector.connectors.errors import OutcomeUnknown, Refused
 from ml_connector.records.invoice import BillStatus, DocumentKind
@@ -147,7 +149,7 @@ async def test_a_total_within_the_tolerance_is_agreed_to(place: Office, ledger: 
 
 
 async def test_rows_of_a_second_book_are_left_alone(place: Office, ledger: KineticLedger) -> None:
-    await place.hook("books", other=True)
+    await place.hook("habits", other_book=True)
     assert (await post(ledger, bill_of("INV-77", vendor=place.vendor))).status is BillStatus.POSTED
 
 
@@ -169,3 +171,53 @@ async def test_a_file_that_is_linked_already_stays(place: Office, ledger: Kineti
     for _ in range(2):
         await ledger.attach(bill, posted, name="a/b:c.pdf", content=b"%PDF")
     assert (await place.only("INV-77"))["attachments"] == 1
+
+
+@pytest.mark.parametrize("habit", ["lax_locks", "keeps_groups", "settled_before", "dates_move"])
+async def test_what_is_only_assumed_of_the_server_is_not_leant_on(
+    place: Office, ledger: KineticLedger, habit: str
+) -> None:
+    await place.hook("habits", **{habit: True})
+    bill = bill_of("INV-77", vendor=place.vendor)
+    draft = await ledger.create(bill)
+    assert draft.status is BillStatus.DRAFT
+    posted = await ledger.post(bill, draft)
+    assert (posted.status, posted.gross) == (BillStatus.POSTED, bill.gross)
+    again = bill_of("INV-78", vendor=place.vendor)
+    assert (await post(ledger, again)).status is BillStatus.POSTED
+
+
+async def test_a_debit_memo_that_comes_out_with_the_wrong_sign_is_taken_back(
+    place: Office, ledger: KineticLedger
+) -> None:
+    await place.hook("habits", signed_input=True)
+    with pytest.raises(Refused):
+        await ledger.create(bill_of("INV-77", vendor=place.vendor, kind=DocumentKind.CREDIT_NOTE))
+    assert await place.bills() == []
+
+
+async def test_a_file_that_a_posted_bill_does_not_take_is_refused(place: Office, ledger: KineticLedger) -> None:
+    await place.hook("habits", files_early=True)
+    bill = bill_of("INV-77", vendor=place.vendor)
+    posted = await post(ledger, bill)
+    with pytest.raises(Refused):
+        await ledger.attach(bill, posted, name="image.pdf", content=b"%PDF")
+    assert (await place.only("INV-77"))["posted"] is True
+
+
+async def test_a_bill_that_somebody_changes_meanwhile_is_read_again(
+    place: Office, ledger: KineticLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bill = bill_of("INV-77", vendor=place.vendor)
+    draft = await ledger.create(bill)
+    save, saves = Kinetic.save, list[str]()
+
+    async def disturbed(client: Kinetic, *asked: Any, **named: Any) -> Any:
+        if not saves:
+            await place.hook("bill", id=draft.id, InvoiceComment="for the file")
+        saves.append(named["table"])
+        return await save(client, *asked, **named)
+
+    monkeypatch.setattr(Kinetic, "save", disturbed)
+    assert (await ledger.post(bill, draft)).status is BillStatus.POSTED
+    assert saves == ["APInvHed", "APInvHed"]

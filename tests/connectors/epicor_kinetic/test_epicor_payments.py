@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 
 import pytest
 from epicor_company import Office, office, post, settled
@@ -82,3 +83,14 @@ async def test_a_cancelled_bill_is_told_so_and_what_cancelled_it_is_none(place: 
     ]
     (told,) = (await settled(ledger, posted)).values()
     assert (told.is_settled, told.paid_total) == (True, 0)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+async def test_a_discount_is_told_apart_whichever_way_the_server_keeps_sums(
+    place: Office, ledger: KineticLedger, inside: bool
+) -> None:
+    await place.hook("habits", discount_inside=inside)
+    posted = await post(ledger, bill_of("P-1", vendor=place.vendor))
+    await place.hook("pay", id=posted.id, discount="2.48")
+    (told,) = (await settled(ledger, posted)).values()
+    assert (told.paid_total, told.discount, told.is_settled) == (Decimal("121.52"), Decimal("2.48"), True)

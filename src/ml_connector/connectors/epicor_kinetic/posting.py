@@ -6,10 +6,11 @@ impossible, a second line is not. So a draft of ours is gone on with by reading 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import NoReturn
+from functools import partial
+from typing import Final, NoReturn, TypeVar
 
 from ml_connector.connectors.epicor_kinetic.books import Books
 from ml_connector.connectors.epicor_kinetic.checking import Knowledge, Plan, findings_of, gather_knowledge, plan_of
@@ -26,7 +27,13 @@ from ml_connector.connectors.epicor_kinetic.documents import (
     sign_of,
     status_of,
 )
-from ml_connector.connectors.epicor_kinetic.errors import is_group_held, is_missing, may_be_duplicate, refused_with
+from ml_connector.connectors.epicor_kinetic.errors import (
+    is_group_held,
+    is_missing,
+    is_stale,
+    may_be_duplicate,
+    refused_with,
+)
 from ml_connector.connectors.epicor_kinetic.finding import Finder
 from ml_connector.connectors.epicor_kinetic.groups import Groups
 from ml_connector.connectors.epicor_kinetic.lines import claim, entries_of, matches_as_stored, papers_before
@@ -41,7 +48,9 @@ from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import Bill, BillStatus, LedgerBill
 from ml_connector.records.reason import Finding, Reason
 
-_SAYS_LITTLE = frozenset({Reason.REFUSED, Reason.NOT_RELEASED, Reason.UNEXPECTED})
+T = TypeVar("T")
+
+_SAYS_LITTLE: Final = frozenset({Reason.REFUSED, Reason.NOT_RELEASED, Reason.UNEXPECTED})
 
 
 class Desk:
@@ -115,7 +124,7 @@ class Desk:
                 await self._groups.remove_if_empty(group)
                 raise told from refusal
             try:
-                return _as_draft(await writer.complete())
+                return _as_draft(await on_fresh_rows(writer.complete))
             except Unavailable as error:
                 raise left_behind(bill, error) from error
             except (Refused, Strayed) as error:
@@ -166,7 +175,7 @@ class Desk:
         async with self._groups.gate(group), self._groups.unlocked_after(group):
             await self._poster.wait_until_free(group)
             try:
-                return _as_draft(await writer.complete())
+                return _as_draft(await on_fresh_rows(writer.complete))
             except Strayed:
                 await self._delete(plan.vendor.number, text(row, "InvoiceNum"))
         await self._groups.remove_if_empty(group)
@@ -188,7 +197,7 @@ class Desk:
             raise _duplicate(row, "")
         group, about = text(row, "GroupID"), about_of(bill)
         async with self._groups.unlocked_after(group):
-            await self._off_hold(bill, row, group)
+            await on_fresh_rows(partial(self._off_hold, bill, row, group))
             turn = self._poster.make_ready(group, draft.id)
             try:
                 verdict = await self._poster.post(turn, group, draft.id, about=about)
@@ -310,6 +319,16 @@ class Desk:
 
 
 # ------------------------------------------------------------------ pieces
+
+
+async def on_fresh_rows(act: Callable[[], Awaitable[T]]) -> T:
+    """Does what begins with a read, once more where somebody changed a row meanwhile: nothing was stored then."""
+    try:
+        return await act()
+    except Unavailable as error:
+        if not is_stale(error):
+            raise
+    return await act()
 
 
 def about_of(bill: Bill) -> dict[Reason, str]:
