@@ -184,7 +184,7 @@ def _granted(reply: Reply) -> tuple[str, float]:
         finding = Finding(Reason.ADDRESS_WRONG, NAME, "what answers at token_url gives no token")
         raise Refused(system=NAME, findings=(finding,), status=reply.status)
     told = amount(body, "expires_in") or amount(body, "ExpiresIn")
-    lifetime = float(told) if told is not None and told > 0 else _lifetime_of(str(token))
+    lifetime = _seconds(told) if told is not None and told > 0 else _lifetime_of(str(token))
     return str(token), lifetime
 
 
@@ -193,10 +193,14 @@ def _lifetime_of(token: str) -> float:
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        seconds = float(Decimal(str(claims["exp"])) - Decimal(str(claims["iat"])))
+        seconds = _seconds(Decimal(str(claims["exp"])) - Decimal(str(claims["iat"])))
     except (IndexError, KeyError, TypeError, ValueError, ArithmeticError, binascii.Error):
         return _USUAL_LIFETIME
     return seconds if seconds > 0 else _USUAL_LIFETIME
+
+
+def _seconds(told: Decimal) -> float:
+    return int(told * 1_000) / 1_000
 
 
 # ------------------------------------------------------------------ advice
