@@ -82,7 +82,7 @@ def supplier_row(books: Books, vendor: Vendor, internal_id: int) -> Row:
         "paymentMethod": {"id": "10", "description": "Bank payment"},
         "cashAccount": "1920",
         "chargeBearer": "Shared",
-        "accountUsedForPayment": "IBAN",
+        "accountUsedForPayment": "BBAN" if vendor.country == "US" else "IBAN",
         "paymentBy": "DueDate",
         "vatRegistrationId": vendor.vat_number,
         "corporateId": vendor.vat_number[2:],
@@ -179,8 +179,10 @@ def _status(vendor: Vendor, internal_id: int) -> str:
 
 
 def _account_number(vendor: Vendor, internal_id: int) -> str:
-    """An IBAN with its check digits."""
+    """An IBAN with its check digits; a plain number where there are none."""
     bank = f"1503{internal_id:010d}"
+    if vendor.country == "US":
+        return bank
     land = vendor.country
     digits = "".join(str(int(each, 36)) for each in f"{bank}{land}00")
     return f"{land}{98 - int(digits) % 97:02d}{bank}"
