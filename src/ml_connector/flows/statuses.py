@@ -93,6 +93,9 @@ class StatusFlow:
             heard = [_heard(ours[each.id], each, self.place) for each in alone.values() if each.id in ours]
             changes = [self._change(each) for each in heard if each is not None]
             self.counts.unchanged += sum(each is None for each in heard)
+            self.counts.rejected += sum(
+                each is not None and each.standing.stage is StandingStage.REFUSED for each in heard
+            )
             await self.documents.change_all(changes, at=self.place.clock())
             await self._forget_addresses([each.document for each in heard if each is not None])
             taken = {id(each) for each in alone.values()}

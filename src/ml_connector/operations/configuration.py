@@ -20,9 +20,12 @@ from ml_connector.connectors.base import (
     LedgerConnector,
     MappingRules,
     PayablesConnector,
+    Side,
     SourceConnector,
 )
+from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.manifest import Manifest
+from ml_connector.engine.process import utc_now
 from ml_connector.engine.schedules import DEFAULTS, FlowSchedule, flows_of
 from ml_connector.operations.faults import ConfigurationError, Fault, Place, nearest, render
 from ml_connector.operations.references import References
@@ -213,6 +216,13 @@ class _Reading:
         if route not in known:
             said = f"{payables.manifest.name} has no such way for invoices to enter by; known: {', '.join(known)}."
             self._add((*place, "erp", INVOICE_ROUTE), said)
+            return
+        side = _opened(accepted, payables.manifest)
+        try:
+            if payables.open_inbound is not None:  # nothing is called by it
+                payables.open_inbound(side, str(route), utc_now, None)
+        except Refused as refused:
+            self._add((*place, payables.manifest.id), refused.findings[0].sentence())
 
     def _advise_on_secrets(self, accepted: ConnectionConfiguration, place: Place) -> None:
         for side, settings in (("basware", accepted.basware), ("erp", accepted.erp)):
@@ -256,6 +266,13 @@ def _side(section: BaseModel, manifest: Manifest) -> SideConfiguration:
         values={name: value for name, value in given.items() if name not in manifest.secret_fields},
         secrets={name: value for name, value in given.items() if name in manifest.secret_fields},
     )
+
+
+def _opened(connection: ConnectionConfiguration, payables: Manifest) -> Side:
+    """The payables' side as it will be opened."""
+    defaults = {each.name: each.default for each in payables.fields if each.default is not None}
+    values, secrets = connection.basware.values, connection.basware.secrets
+    return Side(connection.name, connection.company, {**defaults, **values}, secrets, connection.mapping)
 
 
 def _flows(section: BaseModel | None, flows: Iterable[Flow]) -> dict[Flow, FlowSchedule]:
