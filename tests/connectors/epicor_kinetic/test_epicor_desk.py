@@ -221,3 +221,23 @@ async def test_a_bill_that_somebody_changes_meanwhile_is_read_again(
     monkeypatch.setattr(Kinetic, "save", disturbed)
     assert (await ledger.post(bill, draft)).status is BillStatus.POSTED
     assert saves == ["APInvHed", "APInvHed"]
+
+
+async def test_a_dynamic_segment_is_no_part_of_the_stored_account(place: Office, ledger: KineticLedger) -> None:
+    project = next(each.code for each in place.company.dimension_values if each.dimension == "PROJECT")
+    line = coded(dimensions={"2": "D010", "project": project.lower()})
+    posted = await post(ledger, bill_of("INV-77", vendor=place.vendor, lines=(line,)))
+    assert posted.status is BillStatus.POSTED
+    (row,) = (await place.only("INV-77"))["rows"]
+    assert (row["glAccount"], row["dimensions"]) == ("6120|D010", {"2": "D010", "4": project})
+
+
+async def test_a_combination_that_the_chart_does_not_have_is_found_beforehand(
+    place: Office, ledger: KineticLedger
+) -> None:
+    await place.hook("dimension-values", dimension="Area", code="Z99", name="New")
+    line = coded(dimensions={"3": "Z99"})
+    bill = bill_of("INV-77", vendor=place.vendor, lines=(line,))
+    found = (await ledger.check([bill]))[bill.key]
+    assert [each.reason for each in found] == [Reason.DIMENSION_UNKNOWN]
+    assert "6120||Z99" in found[0].subject
