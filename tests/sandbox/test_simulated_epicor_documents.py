@@ -122,6 +122,20 @@ async def test_update_ext_tells_a_failure_in_a_200(wire: Wire) -> None:
     assert good.ds["APInvHed"][0]["TermsCode"]
 
 
+@pytest.mark.parametrize(("together", "left"), [(True, 0), (False, 1)])
+async def test_update_ext_takes_the_header_back_when_a_line_fails_if_it_is_told_to(
+    wire: Wire, together: bool, left: int
+) -> None:
+    await make_group(wire)
+    vendor = (await draw_header(wire))["APInvHed"][0]["VendorNum"]
+    named = {"VendorNum": vendor, "InvoiceNum": NUMBER, "RowMod": "A"}
+    ds = {"APInvHed": [{**named, "GroupID": GROUP}], "APInvDtl": [{**named, "PartNum": "Ink", "TaxCatID": "NONE"}]}
+    flags = {"continueProcessingOnError": False, "rollbackParentOnChildError": together}
+    reply = await wire.call(f"{INVOICES}/UpdateMasterExt", ds=ds, recalculateByExtCost=False, **flags)
+    assert [row["TableName"] for row in reply.body["returnObj"]["BOUpdError"]] == ["APInvDtl"]
+    assert await _entered(wire) == left
+
+
 async def test_the_same_row_through_its_set_is_a_400_and_success_a_201(wire: Wire) -> None:
     await make_group(wire)
     row = {"VendorNumVendorID": vendor_of(wire), "InvoiceNum": "", "GroupID": GROUP}

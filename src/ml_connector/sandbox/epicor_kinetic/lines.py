@@ -13,6 +13,7 @@ from ml_connector.sandbox.epicor_kinetic.schema import Row, Tableset
 from ml_connector.sandbox.epicor_kinetic.tablesets import (
     INVOICE_SERVICE,
     INVOICE_TABLES,
+    PER,
     ZERO,
     edited,
     new_row,
@@ -25,7 +26,6 @@ from ml_connector.sandbox.trade import rounded
 
 MISCELLANEOUS, UNRECEIVED, ADVANCE, RECEIPT = "M", "U", "A", "R"
 LONGEST_PART = 50
-_PER = {"E": Decimal(1), "C": Decimal(100), "M": Decimal(1000)}
 _PRICE = Decimal("0.00001")
 
 
@@ -84,7 +84,7 @@ def blank_line(books: Books, head: Row, line_type: str) -> Row:
 
 def per(row: Row) -> Decimal:
     """How many units a price is for."""
-    return _PER.get(row.get("CostPerCode") or "E", Decimal(1))
+    return PER.get(row.get("CostPerCode") or "E", Decimal(1))
 
 
 def sign_of(row: Row) -> int:
@@ -147,7 +147,7 @@ def change_quantity(_: Visit, asked: Row) -> Outcome:
 def change_cost_per(_: Visit, asked: Row) -> Outcome:
     """How many units the price is for."""
     ds, code = opened(tableset(asked["ds"]), INVOICE_TABLES), text(asked["ProposedCostPerCode"])
-    if code not in _PER:
+    if code not in PER:
         raise rejected("Cost per code is E, C or M.", table=LINE, field="CostPerCode")
     for row in edited(ds, LINE):
         row["CostPerCode"] = code

@@ -9,11 +9,10 @@ from decimal import Decimal
 
 from ml_connector.sandbox.epicor_kinetic.books import CHART, SITE, Books
 from ml_connector.sandbox.epicor_kinetic.schema import Row
-from ml_connector.sandbox.epicor_kinetic.tablesets import ZERO, stamp_of
+from ml_connector.sandbox.epicor_kinetic.tablesets import PER, ZERO, stamp_of
 from ml_connector.sandbox.trade import rounded
 
 HEAD, LINE, RELEASE, ACCOUNT = "POHeader", "PODetail", "PORel", "PORelTGLC"
-_PER = {"E": Decimal(1), "C": Decimal(100), "M": Decimal(1000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def put_order(books: Books, number: int, vendor: Row, *, currency: str, day: dat
 def put_line(books: Books, order: Row, wanted: Wanted) -> Row:
     """Stores a line with its releases, each with its account; returns the header with the order's new sums."""
     quantity = sum(wanted.quantities, ZERO)
-    amount = rounded(quantity * wanted.price / _PER[wanted.per])
+    amount = rounded(quantity * wanted.price / PER[wanted.per])
     rate = order["ExchangeRate"] or Decimal(1)
     books.table(LINE).put(
         {

@@ -8,11 +8,10 @@ from decimal import Decimal
 from ml_connector.sandbox.epicor_kinetic.books import SITE, Books
 from ml_connector.sandbox.epicor_kinetic.habits import habits_of
 from ml_connector.sandbox.epicor_kinetic.schema import Row
-from ml_connector.sandbox.epicor_kinetic.tablesets import ZERO
+from ml_connector.sandbox.epicor_kinetic.tablesets import PER, ZERO
 from ml_connector.sandbox.trade import rounded
 
 RECEIPT, RECEIPT_LINE = "RcvHead", "RcvDtl"
-_PER = {"E": Decimal(1), "C": Decimal(100), "M": Decimal(1000)}
 
 
 def receipt_line_of(books: Books, line: Row) -> Row | None:
@@ -144,7 +143,7 @@ def _put_line(books: Books, order: Row, head: Row, *, place: tuple[int, int], qu
             "DocUnitCost": price,
             "OurUnitCost": price,
             "CostPerCode": cost_per,
-            "ExtCost": rounded(quantity * price / _PER[cost_per]),
+            "ExtCost": rounded(quantity * price / PER[cost_per]),
             "OrderQty": line.get("OrderQty", ZERO),
             "ReceivedComplete": release.get("ReceivedQty", ZERO) + quantity >= release.get("RelQty", ZERO),
             "TaxCatID": line.get("TaxCatID", ""),

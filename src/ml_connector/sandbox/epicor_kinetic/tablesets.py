@@ -13,6 +13,8 @@ from ml_connector.sandbox.epicor_kinetic.errors import rejected
 from ml_connector.sandbox.epicor_kinetic.schema import SERVICES, TABLES, Row, Tableset
 
 ZERO = Decimal(0)
+PER = {"E": Decimal(1), "C": Decimal(100), "M": Decimal(1000)}
+"""How many units a price is for, by CostPerCode (Epicor dossier 9.5.2)."""
 INVOICE_SERVICE = "Erp.BO.APInvoiceSvc"
 INVOICE_TABLES = SERVICES[INVOICE_SERVICE].tablesets["APInvoiceTableset"]
 RECEIPT_TABLES = SERVICES[INVOICE_SERVICE].tablesets["APInvReceiptBillingTableset"]
