@@ -173,6 +173,10 @@ def test_a_body_that_says_nothing_is_still_a_refusal(body: Any) -> None:
         ("Tax Category is not valid.", "TaxCatID", Reason.TAX_CODE_UNKNOWN),
         ("Purchase order 4711 is closed.", "", Reason.ORDER_UNKNOWN),
         ("Receipt line has already been invoiced.", "", Reason.ORDER_DIFFERS),
+        ("Invoice INV-77 is posted and cannot be changed.", "", Reason.ALREADY_POSTED),
+        ("Posted invoices cannot be deleted.", "", Reason.ALREADY_POSTED),
+        ("Invoice date is required.", "InvoiceDate", Reason.DATE_MISSING),
+        ("Agent Nightly is not valid.", "AgentID", Reason.SETUP_INCOMPLETE),
         ("Part is required.", "PartNum", Reason.REFUSED),
     ],
 )

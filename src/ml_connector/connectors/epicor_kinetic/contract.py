@@ -131,10 +131,6 @@ SEGMENT_VALUES: Final = _set(
     SEGMENT_VALUE_SERVICE, "COASegValues", "COASegValues", "Company COACode SegmentNbr SegmentCode",
     "SegmentName SegmentDesc SegmentAbbrev ActiveFlag EffectiveFrom EffectiveTo Category NormalBalance",
 )  # fmt: skip
-ACCOUNTS: Final = _set(
-    ACCOUNT_SERVICE, "GLAccounts", "GLAccount", "Company COACode GLAccount1",
-    f"AccountDesc Active EffFrom EffTo {_SEGMENTS}",
-)  # fmt: skip
 TERMS: Final = _set(
     TERMS_SERVICE, "PurTerms", "PurTerms", "Company TermsCode",
     "Description TermsType DueDays DiscountDays DiscountPercent NumberOfPayments Monthly NumberOfMonths NumberOfDays"
@@ -146,7 +142,6 @@ CURRENCIES: Final = _set(
 )  # fmt: skip
 TAX_CATEGORIES: Final = _set(TAX_CATEGORY_SERVICE, "TaxCats", "TaxCat", "Company TaxCatID", "Description")
 COMPANIES: Final = _set(COMPANY_SERVICE, "Companies", "Company", "Company1", "Name BaseCurrCode")
-SYSTEM_SWITCHES: Final = _set(COMPANY_SERVICE, "XbSysts", "XbSyst", "Company", "AutoLockFinGroups")
 SITES: Final = _set(SITE_SERVICE, "Plants", "Plant", "Company Plant1", "Name")
 ORDERS: Final = _set(
     ORDER_SERVICE, "POes", "POHeader", "Company PONum",
@@ -196,10 +191,6 @@ INVOICE_ACCOUNTS: Final = _set(
     "TGLCTranNum GLAcctContext BookID COACode GLAccount RecordType UserCanModify IsExternalCompany IsModifiedByUser"
     f" {_SEGMENTS}",
 )  # fmt: skip
-INVOICE_TAXES: Final = _set(
-    INVOICE_SERVICE, "APInvTaxes", "APInvTax", "Company VendorNum InvoiceNum TaxCode RateCode ECAcquisitionSeq",
-    "Percent TaxableAmt DocTaxableAmt TaxAmt DocTaxAmt DocDedTaxAmt Manual ReverseCharge",
-)  # fmt: skip
 INVOICE_FILES: Final = _set(
     INVOICE_SERVICE, "APInvHedAttches", "APInvHedAttch", "Company VendorNum InvoiceNum DrawingSeq",
     "XFileRefNum DrawDesc FileName DocTypeID",
@@ -221,9 +212,9 @@ TASKS: Final = _set(
 )  # fmt: skip
 
 SETS: Final = (
-    VENDORS, VENDOR_BANKS, CHARTS, SEGMENTS, SEGMENT_VALUES, ACCOUNTS, TERMS, CURRENCIES, TAX_CATEGORIES, COMPANIES,
-    SYSTEM_SWITCHES, SITES, ORDERS, ORDER_LINES, ORDER_RELEASES, RECEIPT_LINES, INVOICE_GROUPS, INVOICES, INVOICE_LINES,
-    INVOICE_AMOUNTS, INVOICE_ACCOUNTS, INVOICE_TAXES, INVOICE_FILES, TRANSACTIONS, PAYMENTS, TASKS,
+    VENDORS, VENDOR_BANKS, CHARTS, SEGMENTS, SEGMENT_VALUES, TERMS, CURRENCIES, TAX_CATEGORIES, COMPANIES,
+    SITES, ORDERS, ORDER_LINES, ORDER_RELEASES, RECEIPT_LINES, INVOICE_GROUPS, INVOICES, INVOICE_LINES,
+    INVOICE_AMOUNTS, INVOICE_ACCOUNTS, INVOICE_FILES, TRANSACTIONS, PAYMENTS, TASKS,
 )  # fmt: skip
 
 _OTHER_TABLES: Final[Mapping[str, str]] = {

@@ -182,7 +182,9 @@ RULES: Final = (
     Rule(Reason.POSSIBLE_DUPLICATE, r"duplicate entry of an existing record"),
     Rule(Reason.NUMBER_MISSING, _EMPTY, _on("InvoiceNum")),
     Rule(Reason.NUMBER_MISSING, rf"invoice num\w*\b.*(?:{_EMPTY})"),
-    # -- period
+    Rule(Reason.ALREADY_POSTED, r"\bposted\b.*cannot be (?:changed|deleted|modified)|already (?:been )?posted"),
+    # -- dates and period
+    Rule(Reason.DATE_MISSING, _EMPTY, _on("InvoiceDate", "ApplyDate")),
     Rule(Reason.PERIOD_CLOSED, r"", _on("FiscalPeriod", "FiscalYear")),
     Rule(Reason.PERIOD_CLOSED, r"\b(?:fiscal )?period\b.*\b(?:closed|not open|not exist|not found|invalid)"),
     Rule(Reason.PERIOD_CLOSED, r"\bclosed\b.*\bperiod\b|earliest apply date|apply date.*(?:period|closed|prior)"),
@@ -195,6 +197,8 @@ RULES: Final = (
     # -- terms: the supplier has none, and none are set for such (Epicor dossier 9.4)
     Rule(Reason.SETUP_INCOMPLETE, r"", _on("TermsCode")),
     Rule(Reason.SETUP_INCOMPLETE, r"\bterms\b"),
+    Rule(Reason.SETUP_INCOMPLETE, r"", _on("AgentID")),
+    Rule(Reason.SETUP_INCOMPLETE, r"\b(?:task|system) agent\b|\bagent\b.*(?:not (?:found|valid|exist|running))"),
     # -- currency
     Rule(Reason.RATE_MISSING, r"exchange rate|currency rate|no rate|rate .*not (?:found|defined|exist)"),
     Rule(Reason.CURRENCY_UNKNOWN, r"", _on("CurrencyCode")),

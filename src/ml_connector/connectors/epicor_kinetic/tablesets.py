@@ -16,7 +16,6 @@ Tableset = dict[str, Any]
 
 ADDED: Final = "A"
 CHANGED: Final = "U"
-DELETED: Final = "D"
 _STATE: Final = "RowMod"
 
 

@@ -17,7 +17,7 @@ from ml_connector.connectors.odata import literal
 
 Value = str | int | Decimal | bool | date | datetime | UUID
 
-_DIALECT: Final = {"eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+_DIALECT: Final = {"eq": "=", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 _SQL_NAMES: Final = {"GLAccount1": "GLAccount", "Company1": "Company", "Plant1": "Plant"}
 """Columns that sets call differently from the table itself (Epicor dossier 8.1)."""
 
@@ -71,11 +71,6 @@ class Where:
 def eq(column: str, value: Value) -> Where:
     """True where the column has the value."""
     return Where(column, "eq", value)
-
-
-def ne(column: str, value: Value) -> Where:
-    """True where the column has another value."""
-    return Where(column, "ne", value)
 
 
 def gt(column: str, value: Value) -> Where:
