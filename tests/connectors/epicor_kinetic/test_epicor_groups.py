@@ -11,6 +11,7 @@ from epicor_company import Office, office, post
 from epicor_papers import TODAY, bill_of
 
 from ml_connector.connectors.epicor_kinetic.connector import KineticLedger
+from ml_connector.connectors.epicor_kinetic.groups import Groups
 from ml_connector.connectors.errors import OutcomeUnknown, Refused
 from ml_connector.records.invoice import BillStatus
 from ml_connector.records.reason import Reason
@@ -202,3 +203,29 @@ async def test_a_posting_of_the_day_by_somebody_else_is_waited_for(place: Office
     assert not posting.done()
     await place.hook("groups", in_process={"group": group, "on": False})
     assert (await posting).status is BillStatus.POSTED
+
+
+async def test_bills_written_while_the_days_group_is_posted_get_there_too(place: Office) -> None:
+    ledgers = [place.open(invoice_groups=RUN) for _ in range(2)]
+    await place.hook("posting", seconds=0.05)
+    bills = [bill_of(f"G-{index}", vendor=place.vendor) for index in range(10)]
+    posted = await asyncio.gather(*(post(ledgers[at % 2], bill) for at, bill in enumerate(bills)))
+    assert {each.status for each in posted} == {BillStatus.POSTED}
+    assert sorted(each["vendorInvoiceNumber"] for each in await place.bills()) == sorted(each.number for each in bills)
+
+
+async def test_a_group_that_is_gone_when_it_is_written_into_is_made_anew(
+    place: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = place.open(invoice_groups=RUN)
+    take, taken = Groups.take, list[str]()
+
+    async def raced(groups: Groups, marker: str) -> str:
+        taken.append(await take(groups, marker))
+        if len(taken) == 1:
+            await place.hook("groups", post=taken[0])
+        return taken[-1]
+
+    monkeypatch.setattr(Groups, "take", raced)
+    assert (await post(ledger, bill_of("G-1", vendor=place.vendor))).status is BillStatus.POSTED
+    assert taken == [f"ML{TODAY:%y%m%d}"] * 2

@@ -101,13 +101,12 @@ class Groups:
         rows = await self._client.rows(INVOICE_GROUPS, where=eq("GroupID", group_id), select=_COLUMNS)
         return Group.of(rows[0]) if rows else None
 
-    async def require_free(self, group_id: str) -> Group | None:
-        """The group, if it may be written into. Raises Unavailable where another person has it, or it is posting."""
-        group = await self.read(group_id)
-        if group is None or self.is_free(group):
-            return group
-        what = "is being posted" if group.is_posting else f"is open at {group.holder}"
-        raise held(f"group {group_id} {what}")
+    async def is_gone(self, group_id: str) -> bool:
+        """True where there is no such group any more; False where that cannot be told."""
+        try:
+            return await self.read(group_id) is None
+        except ConnectorError:
+            return False
 
     async def _made(self, group_id: str) -> bool:
         """Makes a group without taking it for us; False where somebody else made one of that id meanwhile."""

@@ -35,7 +35,7 @@ from ml_connector.connectors.epicor_kinetic.errors import (
     refused_with,
 )
 from ml_connector.connectors.epicor_kinetic.finding import Finder
-from ml_connector.connectors.epicor_kinetic.groups import Groups
+from ml_connector.connectors.epicor_kinetic.groups import Groups, held
 from ml_connector.connectors.epicor_kinetic.lines import claim, entries_of, matches_as_stored, papers_before
 from ml_connector.connectors.epicor_kinetic.manifest import NAME
 from ml_connector.connectors.epicor_kinetic.matching import Papers, read_papers, wanted_orders
@@ -50,6 +50,7 @@ from ml_connector.records.reason import Finding, Reason
 
 T = TypeVar("T")
 
+_GROUPS_TRIED: Final = 4
 _SAYS_LITTLE: Final = frozenset({Reason.REFUSED, Reason.NOT_RELEASED, Reason.UNEXPECTED})
 
 
@@ -105,14 +106,14 @@ class Desk:
         if findings := findings_of(bill, known):
             raise Refused(system=NAME, findings=findings)
         plan = plan_of(bill, known)
-        group = await self._groups.take(marker_of(bill.key))
-        try:
-            return await self._created(bill, plan, group)
-        except Unavailable as error:
-            if not is_group_held(error):
-                raise
-        # Somebody opened it in between: there is another one.
-        return await self._created(bill, plan, await self._groups.take(marker_of(bill.key)))
+        for _ in range(_GROUPS_TRIED):
+            try:
+                return await self._created(bill, plan, await self._groups.take(marker_of(bill.key)))
+            except Unavailable as error:
+                # Somebody opened it in between, or had it posted, by which it is gone: there is another one.
+                if not is_group_held(error):
+                    raise
+        raise held("every group that was found free was taken before it could be written into")
 
     async def _created(self, bill: Bill, plan: Plan, group: str) -> LedgerBill:
         writer = Writer(self._client, bill, plan, group=group, about=about_of(bill))
@@ -120,6 +121,8 @@ class Desk:
             try:
                 await writer.save_new()
             except Refused as refusal:
+                if await self._groups.is_gone(group):
+                    raise held(f"group {group} was posted meanwhile") from refusal
                 told = await self._told_rightly(bill, refusal)
                 await self._groups.remove_if_empty(group)
                 raise told from refusal
@@ -322,11 +325,11 @@ class Desk:
 
 
 async def on_fresh_rows(act: Callable[[], Awaitable[T]]) -> T:
-    """Does what begins with a read, once more where somebody changed a row meanwhile: nothing was stored then."""
+    """Does what begins with a look, once more where somebody changed a row or took the group: nothing was stored."""
     try:
         return await act()
     except Unavailable as error:
-        if not is_stale(error):
+        if not is_stale(error) and not is_group_held(error):
             raise
     return await act()
 

@@ -17,12 +17,13 @@ from weakref import WeakValueDictionary
 from ml_connector.connectors.epicor_kinetic.client import About, Kinetic
 from ml_connector.connectors.epicor_kinetic.contract import GROUP_SERVICE, INVOICES, POSTING_SERVICE, TASKS
 from ml_connector.connectors.epicor_kinetic.documents import HEADER
+from ml_connector.connectors.epicor_kinetic.errors import is_group_held
 from ml_connector.connectors.epicor_kinetic.groups import Group, Groups
 from ml_connector.connectors.epicor_kinetic.manifest import FILTER_LENGTH, NAME
 from ml_connector.connectors.epicor_kinetic.tablesets import ADDED, Tableset, change, only_row
 from ml_connector.connectors.epicor_kinetic.values import Row, integer, is_set, text
 from ml_connector.connectors.epicor_kinetic.where import Where, eq, gt, in_groups
-from ml_connector.connectors.errors import OutcomeUnknown, Refused
+from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
 from ml_connector.records.reason import Finding, Reason
 
 PROGRAM: Final = "Erp.UIRpt.APInvoicePost"
@@ -30,6 +31,8 @@ PROGRAM: Final = "Erp.UIRpt.APInvoicePost"
 _PARAMETERS: Final = "APInvoicePostParam"
 _NOW: Final = 0
 _LONGER: Final = 1.6
+_ROUNDS: Final = 5
+"""Postings by others that are waited for before ours is given up."""
 _ENDED: Final = frozenset({"complete", "cancelled", "error"})
 _FAILED: Final = frozenset({"cancelled", "error"})
 _TASK: Final = ("SysTaskNum", "SubmitUser", "TaskStatus", "ErrorMsg", "ActivityMsg", "TaskNote")
@@ -57,6 +60,10 @@ class Verdict:
     """The invoices by their id, as they stand now; those that are gone are left out."""
     words: str
     """What the server complained of, empty for nothing."""
+
+    def is_posted(self, ids: Collection[str]) -> bool:
+        """True where all of these invoices are posted."""
+        return all(is_set(self.rows.get(each, {}), "Posted") for each in ids)
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -105,18 +112,32 @@ class Poster:
             return verdict
 
     async def _post(self, group_id: str, ids: Collection[str], about: About) -> Verdict:
-        group = await self.wait_until_free(group_id, posting_too=False)
-        if group is None:
-            return await self.verdict(group_id, ids, "")
-        if group.is_posting:
-            # Submitted before this process knew of it: that posting is ours as well as any other.
-            return await self._end_of(group, ids, after=0, note="")
-        await self._groups.unlock(group_id)
-        await self._require_agreement(group_id, about)
-        user = self._client.credentials.username or group.user
-        after = await self._newest_task(user)
-        await self._submit(group_id)
-        return await self._end_of(group, ids, after=after, note=group_id)
+        for _ in range(_ROUNDS):
+            group = await self.wait_until_free(group_id, posting_too=False)
+            if group is None:
+                break
+            if group.is_posting:
+                # Somebody else's, or submitted before this process was there: ours as well, if it comes to be posted.
+                verdict = await self._end_of(group, ids, after=0, note="")
+                if verdict.is_posted(ids):
+                    return verdict
+                continue
+            try:
+                return await self._submitted(group, ids, about)
+            except Unavailable as error:
+                if not is_group_held(error):
+                    raise
+            except Refused:
+                if not await self._groups.is_gone(group_id):
+                    raise
+        return await self.verdict(group_id, ids, "")
+
+    async def _submitted(self, group: Group, ids: Collection[str], about: About) -> Verdict:
+        await self._groups.unlock(group.id)
+        await self._require_agreement(group.id, about)
+        after = await self._newest_task(self._client.credentials.username or group.user)
+        await self._submit(group.id)
+        return await self._end_of(group, ids, after=after, note=group.id)
 
     async def wait_until_free(self, group_id: str, *, posting_too: bool = True) -> Group | None:
         """The group, once nobody else has it open, nor has it posted where `posting_too`; None where it is gone.
@@ -168,9 +189,9 @@ class Poster:
         ends, wait = time.monotonic() + self.patience.at_most, self.patience.first
         while True:
             await asyncio.sleep(wait)
-            rows = await self._rows(ids)
-            if all(is_set(rows.get(each, {}), "Posted") for each in ids):
-                return Verdict(rows, "")
+            there = Verdict(await self._rows(ids), "")
+            if there.is_posted(ids):
+                return there
             words = await self._over(group, after=after, note=note)
             if words is not None:
                 return await self.verdict(group.id, ids, words)
@@ -207,12 +228,12 @@ class Poster:
 
     async def verdict(self, group_id: str, ids: Collection[str], words: str) -> Verdict:
         """How the invoices stand, and what was complained of; a group that is gone complains of nothing."""
-        rows = await self._rows(ids)
-        if all(is_set(rows.get(each, {}), "Posted") for each in ids):
-            return Verdict(rows, "")
+        there = Verdict(await self._rows(ids), "")
+        if there.is_posted(ids):
+            return there
         group = await self._groups.read(group_id)
         log = group.log if group is not None else ""
-        return Verdict(rows, "\n".join(each for each in (log, words) if each))
+        return Verdict(there.rows, "\n".join(each for each in (log, words) if each))
 
     async def _rows(self, ids: Collection[str]) -> dict[str, Row]:
         found: dict[str, Row] = {}
