@@ -31,9 +31,10 @@ from ml_connector.records.reason import Finding, Reason
 from ml_connector.records.supplier_invoice import SourceStage, SupplierInvoice
 
 INVOICES: Final = "/v1/supplierInvoice"
+SUPPLIERS: Final = "/v1/supplier"
 _WITH_TERMS: Final = "Invoice"
-AGE: Final = 900.0
-"""Seconds for which suppliers' accounts, VAT categories and released receipts are kept."""
+AGE: Final = 300.0
+"""Seconds for which suppliers' accounts, VAT categories and receipts are kept."""
 ASKED_SINGLY: Final = 25
 """Suppliers that are read one by one; of more than that the list of all costs less."""
 
@@ -45,6 +46,7 @@ class Desk:
         self._client = client
         self._first = first
         self._accounts: Many[str] = Many(self._read_accounts, age=AGE)
+        self._listed_accounts: Remembered[Mapping[str, str]] = Remembered(self._read_all_accounts, age=AGE)
         self._order_lines: Many[Mapping[str, tuple[str, str]]] = Many(self._read_receipts, age=AGE)
         self._vats = Remembered(self._read_vats, age=AGE)
 
@@ -119,17 +121,14 @@ class Desk:
         )
 
     async def _read_accounts(self, suppliers: frozenset[str]) -> Mapping[str, str]:
-        found: list[Row] = []
-        if len(suppliers) > ASKED_SINGLY:
-            listing = Listing(
-                path="/v1/supplier", options={}, key=lambda row: text(row, "internalId"), size=SUPPLIERS_PER_PAGE
-            )
-            async for rows in pages(self._client, listing):
-                found += [row for row in rows if text(row, "number") in suppliers]
-        else:
-            found = await self._singly("/v1/supplier", suppliers)
-        accounts = {text(row, "number"): bank_account_of(row) for row in found}
-        return {supplier: each.iban or each.number for supplier, each in accounts.items() if each is not None}
+        """Of many the list of all, read once; what is not in it yet, and a few, one by one."""
+        listed = await self._listed_accounts.get() if len(suppliers) > ASKED_SINGLY else {}
+        rows = await self._singly(SUPPLIERS, suppliers - listed.keys())
+        return {**listed, **{text(row, "number"): _account_of(row) for row in rows}}
+
+    async def _read_all_accounts(self) -> Mapping[str, str]:
+        listing = Listing(path=SUPPLIERS, options={}, key=lambda row: text(row, "number"), size=SUPPLIERS_PER_PAGE)
+        return {text(row, "number"): _account_of(row) async for rows in pages(self._client, listing) for row in rows}
 
     async def _read_receipts(self, numbers: frozenset[str]) -> Mapping[str, Mapping[str, tuple[str, str]]]:
         found = await self._singly("/v2/PurchaseReceipt", numbers)
@@ -157,6 +156,11 @@ def _listing(kind: str, progress: Progress) -> Listing:
         size=LIMITS.page_size,
         satisfies=lambda row: text(row, "documentType") == kind and progress.satisfies(row),
     )
+
+
+def _account_of(supplier: Row) -> str:
+    account = bank_account_of(supplier)
+    return "" if account is None else account.iban or account.number
 
 
 def _path(key: str) -> str:

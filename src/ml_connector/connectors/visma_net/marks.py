@@ -18,8 +18,12 @@ from ml_connector.connectors.visma_net.values import Row, moment
 OVERLAP: Final = timedelta(hours=2)
 MOST_REMEMBERED: Final = 2_000
 """Rows a mark remembers at most; others come again, which costs a comparison and no more."""
+_KEPT: Final = 12
+"""Signs of a digest that a mark keeps: it is compared with those of one flow's last two hours alone."""
 STAMP: Final = "lastModifiedDateTime"
-_NO_STAMP: Final = datetime.min  # noqa: DTZ901 - the server tells no zone
+_NO__KEPT: Final = 12
+"""Signs of a digest that a mark keeps: it is compared with those of one flow's last two hours alone."""
+STAMP: Final = datetime.min  # noqa: DTZ901 - the server tells no zone
 
 
 class Progress:
@@ -57,7 +61,7 @@ class Progress:
         stamp = moment(row.get(STAMP))
         if stamp is not None and (self._newest is None or stamp > self._newest):
             self._newest = stamp
-        digest = digest_of(row, of=of)
+        digest = digest_of(row, of=of)[:_KEPT]
         if stamp is None or self._newest is None or stamp >= _begin_before(self._newest):
             self._recent[digest] = stamp
         return digest in self._seen

@@ -105,7 +105,7 @@ async def all_rows(client: VismaClient, listing: Listing) -> list[Row]:
 def digest_of(row: Row, *, of: str = "") -> str:
     """What tells a row of list `of` from itself before a change; what belongs to the list does not count."""
     content = {name: value for name, value in row.items() if name != "metadata"}
-    return blake2b(json.dumps([of, content], default=str, sort_keys=True).encode(), digest_size=6).hexdigest()
+    return blake2b(json.dumps([of, content], default=str, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _unwrapped(body: Any, path: str) -> tuple[list[Row], int | None]:
