@@ -18,12 +18,10 @@ from ml_connector.connectors.visma_net.values import Row, moment
 OVERLAP: Final = timedelta(hours=2)
 MOST_REMEMBERED: Final = 2_000
 """Rows a mark remembers at most; others come again, which costs a comparison and no more."""
+STAMP: Final = "lastModifiedDateTime"
 _KEPT: Final = 12
 """Signs of a digest that a mark keeps: it is compared with those of one flow's last two hours alone."""
-STAMP: Final = "lastModifiedDateTime"
-_NO__KEPT: Final = 12
-"""Signs of a digest that a mark keeps: it is compared with those of one flow's last two hours alone."""
-STAMP: Final = datetime.min  # noqa: DTZ901 - the server tells no zone
+_NO_STAMP: Final = datetime.min  # noqa: DTZ901 - the server tells no zone
 
 
 class Progress:
