@@ -84,11 +84,40 @@ async def test_a_test_of_the_connection_tries_a_refused_password_again(there: Wi
     assert len(there.requests) == 2
 
 
-async def test_a_bare_401_to_a_password_is_not_repeated(there: Wire) -> None:
-    there.answer = lambda _: web.Response(status=401, headers={"WWW-Authenticate": "Basic"})
+async def test_a_wrong_password_is_sent_once_by_calls_at_the_same_time_too(there: Wire) -> None:
+    there.pause = 0.02
+    there.answer = lambda _: refusal(401, "Invalid username or password.")
+    async with Opened(there.side()) as client:
+        found = await asyncio.gather(*(ask(client) for _ in range(4)), return_exceptions=True)
+    assert [type(each) for each in found] == [Refused] * 4
+    assert len(there.requests) == 1
+
+
+async def test_a_wrong_key_is_no_wrong_password_and_may_be_mended_any_time(there: Wire) -> None:
+    there.answer = lambda _: refusal(401, "Invalid API Key x.\r\nCompany EPIC06.")
     async with Opened(there.side()) as client:
         with pytest.raises(Refused):
             await ask(client)
+        there.answer = lambda _: None
+        await ask(client)
+
+
+async def test_a_right_that_is_missing_keeps_nothing_else_back(there: Wire) -> None:
+    there.answer = lambda _: refusal(401, "Access denied (Erp.BO.Company.GetRows).")
+    async with Opened(there.side()) as client:
+        with pytest.raises(Refused) as refused:
+            await ask(client)
+        assert refused.value.reason is Reason.RIGHTS_MISSING
+        there.answer = lambda _: None
+        await ask(client)
+
+
+async def test_a_bare_401_to_a_password_is_not_repeated(there: Wire) -> None:
+    there.answer = lambda _: web.Response(status=401, headers={"WWW-Authenticate": "Basic"})
+    async with Opened(there.side()) as client:
+        for _ in range(2):
+            with pytest.raises(Refused):
+                await ask(client)
     assert len(there.requests) == 1
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from ml_connector.connectors.epicor_kinetic.address import Address, Credentials, SignIn
-from ml_connector.connectors.epicor_kinetic.errors import is_bad_key, is_bad_login, parse_fault
+from ml_connector.connectors.epicor_kinetic.errors import is_bad_key, parse_fault
 from ml_connector.connectors.epicor_kinetic.manifest import NAME
 from ml_connector.connectors.epicor_kinetic.values import amount
 from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
@@ -97,7 +97,7 @@ class Session:
         if error.reason is not Reason.SIGN_IN_REFUSED:
             return  # a right that is missing, which no other token has
         self._token = ""
-        if not self.renews and is_bad_login(error):
+        if not self.renews and not is_bad_key(error):
             _refused[self._digest()] = (time.monotonic(), error)
 
     async def close(self) -> None:

@@ -356,9 +356,7 @@ class Kinetic:
         body = body_of(reply)
         if reply.ok:
             return body
-        error = error_of(status_of(reply), body, reply.headers, writes=stores, about=about)
-        self.http.told(error)
-        raise error
+        raise error_of(status_of(reply), body, reply.headers, writes=stores, about=about)
 
 
 def _rows_in(body: Mapping[str, Any]) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -37,6 +38,8 @@ class KineticHttp(HttpClient):
             headers["CallSettings"] = json.dumps({"Company": address.company, "Plant": address.site})
         super().__init__(system=NAME, limits=LIMITS, authorizer=session, headers=headers, guard=guard)
         self._of = session
+        self._first = asyncio.Lock()
+        self._is_proven = session.renews
 
     def without_secrets(self, status: int, answer: bytes) -> bytes:
         """A refusal for the API key repeats it in clear (Epicor dossier 4.2)."""
@@ -47,6 +50,33 @@ class KineticHttp(HttpClient):
         pool = super()._pool()
         pool.cookie_jar.clear()
         return pool
+
+    async def _signed_in(
+        self, method: str, url: str, *, params: Mapping[str, str] | None, headers: Mapping[str, str] | None,
+        seconds: float, authorized: bool, follow: bool, content: bytes | None = None, replays: bool = True,
+    ) -> Reply:  # fmt: skip
+        """Until a password has once been accepted calls go one by one: a wrong one is sent once, not twice."""
+
+        async def send() -> Reply:
+            reply = await super(KineticHttp, self)._signed_in(
+                method, url, params=params, headers=headers, seconds=seconds, authorized=authorized, follow=follow,
+                content=content, replays=replays,
+            )  # fmt: skip
+            if status_of(reply) == 401:
+                self._told(reply)
+            else:
+                self._is_proven = True
+            return reply
+
+        if self._is_proven:
+            return await send()
+        async with self._first:
+            return await send()
+
+    def _told(self, reply: Reply) -> None:
+        error = error_of(401, body_of(reply), reply.headers, writes=False)
+        if isinstance(error, Refused):
+            self._of.told(error)
 
     async def _send(
         self, method: str, url: str, *, params: Mapping[str, str] | None, headers: Mapping[str, str],
@@ -70,11 +100,6 @@ class KineticHttp(HttpClient):
         """The error for an answer that says: not now."""
         error = error_of(status_of(reply), body_of(reply), reply.headers, writes=False)
         return error if isinstance(error, Unavailable) else super().unavailable(reply)
-
-    def told(self, error: Exception) -> None:
-        """Takes note of an answer that may be about the sign-in."""
-        if isinstance(error, Refused) and error.status == 401:
-            self._of.told(error)
 
 
 def _as(status: int, reply: Reply) -> Reply:
