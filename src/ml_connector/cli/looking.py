@@ -228,6 +228,8 @@ def _tell_entry(output: Output, entry: Written, *, full: bool) -> None:
 def reconcile(connection: str, /, *, period: str | None = None, as_json: Json = False) -> int:
     """Approved = posted in the ERP + held + in flight + rejected, in count and money; every difference named.
 
+    Where invoices go from the ERP: those in the ERP = entered + held + in flight + rejected + cancelled.
+
     Parameters
     ----------
     connection
@@ -258,12 +260,15 @@ def reconcile(connection: str, /, *, period: str | None = None, as_json: Json = 
 def _tell_reconciliation(output: Output, result: Reconciliation) -> None:
     output.text(f"{result.connection}, {result.period}: " + ("agrees." if result.agrees else "does not agree."))
     rows: list[tuple[str, ...]] = []
+    supplied = any(each.with_cancelled for each in result.balances)
     for balance in result.balances:
         told = balance.as_json()
-        names = ("approved", "posted", "held", "in_flight", "rejected")
+        names = ("approved", "posted", "held", "in_flight", "rejected", *(("cancelled",) if supplied else ()))
         rows.append((balance.currency, *(f"{told[name]['count']} / {told[name]['money']}" for name in names)))
     if rows:
-        headings = ("CURRENCY", "APPROVED", "POSTED", "HELD", "IN FLIGHT", "REJECTED")
+        approved = ("IN THE ERP", "ENTERED") if supplied else ("APPROVED", "POSTED")
+        cancelled = ("CANCELLED",) if supplied else ()
+        headings = ("CURRENCY", *approved, "HELD", "IN FLIGHT", "REJECTED", *cancelled)
         output.table(headings, rows, right=headings[1:])
     for each in result.differences:
         amount = f" {each.amount} {each.currency}" if each.amount is not None else ""

@@ -89,7 +89,7 @@ class StatusFlow:
         left = list(standings)
         while left:
             alone = {each.id: each for each in reversed(left)}
-            ours = await self.documents.admitted(list(alone))
+            ours = await self._ours(list(alone.values()))
             heard = [_heard(ours[each.id], each, self.place) for each in alone.values() if each.id in ours]
             changes = [self._change(each) for each in heard if each is not None]
             self.counts.unchanged += sum(each is None for each in heard)
@@ -100,6 +100,12 @@ class StatusFlow:
             await self._forget_addresses([each.document for each in heard if each is not None])
             taken = {id(each) for each in alone.values()}
             left = [each for each in left if id(each) not in taken]
+
+    async def _ours(self, standings: Sequence[Standing]) -> dict[str, Document]:
+        """The documents that these standings are about, by the standing's id."""
+        linked = await self.documents.linked([each.document_id for each in standings if each.document_id])
+        ours = {each.id: linked[each.document_id] for each in standings if each.document_id in linked}
+        return {**ours, **await self.documents.admitted([each.id for each in standings])}
 
     async def _forget_addresses(self, documents: Sequence[Document]) -> None:
         """What stands in the payables system needs no address any more to be handed in at."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentStatus
 from ml_connector.records.reason import Finding, Reason, explain
 from ml_connector.store.database import Database
@@ -234,9 +235,13 @@ def _listed(document: Document) -> Listed:
         supplier=document.supplier, supplier_name=document.supplier_name, gross=_text(document.gross),
         currency=document.currency, status=str(document.status),
         reason=str(document.reason) if document.reason else None, message=" ".join(dict.fromkeys(findings)),
-        erp_number=document.bill_number if document.posted_at is not None else None, attempts=document.attempts,
+        erp_number=document.bill_number if _is_in_erp(document) else None, attempts=document.attempts,
         next_due=document.next_due, created=document.created_at, updated=document.updated_at,
     )  # fmt: skip
+
+
+def _is_in_erp(document: Document) -> bool:
+    return document.posted_at is not None or document.flow is Flow.SUPPLIER_INVOICES
 
 
 def _text(value: Any) -> str | None:

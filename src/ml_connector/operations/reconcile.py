@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from ml_connector.connectors.base import Page
 from ml_connector.engine.process import Process
 from ml_connector.engine.sides import Sides
 from ml_connector.flows.coding import code_invoice, kind_of, posting_date_of, within_tolerance
+from ml_connector.operations.balance import (
+    Balance,
+    Difference,
+    DifferenceKind,
+    Period,
+    Place,
+    Reconciliation,
+    each_of,
+    place_of,
+    signed,
+)
 from ml_connector.operations.finding import require_connection
+from ml_connector.operations.reconcile_supplied import SuppliedBooks
 from ml_connector.records.invoice import (
     ApprovedInvoice,
     BillStatus,
@@ -24,149 +33,17 @@ from ml_connector.records.invoice import (
     LedgerBill,
     TransferStage,
 )
-from ml_connector.records.money import round_amount
 from ml_connector.records.reason import Reason
 from ml_connector.store.documents import Document, document_from
 
-T = TypeVar("T")
+__all__ = ["Balance", "Difference", "Period", "Place", "Reconciliation", "place_of", "reconcile"]
+
 LOOK_BACK: Final = timedelta(days=92)
 """A document may be approved, and last changed, this long before the day it is posted on."""
 
 
-class Place(StrEnum):
-    """Where an approved document is."""
-
-    POSTED = "posted"
-    HELD = "held"
-    IN_FLIGHT = "in_flight"
-    REJECTED = "rejected"
-
-
-class DifferenceKind(StrEnum):
-    """What does not agree."""
-
-    UNKNOWN_HERE = "approved, unknown here"
-    NOT_IN_PAYABLES = "known here, not in the payables system"
-    NOT_IN_LEDGER = "posted here, not in the ledger"
-    CANCELLED_IN_LEDGER = "posted here, cancelled in the ledger"
-    AMOUNT = "another amount in the ledger"
-    FOREIGN_BILL = "in the ledger under the same number, not posted from here"
-    NOT_TOLD = "posted here, not transferred in the payables system"
-    TOLD_ELSEWHERE = "transferred in the payables system, not posted here"
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A calendar month."""
-
-    since: date
-    until: date
-
-    @classmethod
-    def parse(cls, text: str) -> Period:
-        """`2026-10`. Raises ValueError with a sentence."""
-        if not re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text) or text.startswith("0000"):
-            raise ValueError(f"{text!r} is no month. Write it as 2026-10.")
-        return cls.of(date.fromisoformat(f"{text}-01"))
-
-    @classmethod
-    def of(cls, day: date) -> Period:
-        """The month a day lies in."""
-        first = day.replace(day=1)
-        return cls(first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1))
-
-    def __contains__(self, day: date) -> bool:
-        return self.since <= day <= self.until
-
-    def __str__(self) -> str:
-        return f"{self.since:%Y-%m}"
-
-
-@dataclass(slots=True)
-class Sum:
-    """How many, and how much. Credit notes take away."""
-
-    count: int = 0
-    money: Decimal = Decimal(0)
-
-    def add(self, amount: Decimal) -> None:
-        """One more."""
-        self.count += 1
-        self.money += amount
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that does not agree, in words."""
-
-    kind: DifferenceKind
-    document_id: str
-    invoice_number: str
-    supplier: str
-    currency: str
-    amount: Decimal | None
-    words: str
-
-    def as_json(self) -> dict[str, Any]:
-        """For machines."""
-        return {
-            "kind": str(self.kind), "document_id": self.document_id, "invoice_number": self.invoice_number,
-            "supplier": self.supplier, "currency": self.currency,
-            "amount": None if self.amount is None else str(self.amount), "words": self.words,
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """One currency: what was approved, and where it is."""
-
-    currency: str
-    approved: Sum = field(default_factory=Sum)
-    places: Mapping[Place, Sum] = field(default_factory=lambda: {place: Sum() for place in Place})
-
-    @property
-    def agrees(self) -> bool:
-        """True where approved = posted + held + in flight + rejected."""
-        sums = self.places.values()
-        return (self.approved.count, self.approved.money) == (
-            sum(each.count for each in sums), sum((each.money for each in sums), Decimal(0))
-        )  # fmt: skip
-
-    def as_json(self) -> dict[str, Any]:
-        """For machines: sums are texts, so that they stay exact."""
-        parts = {"approved": self.approved, **{str(place): found for place, found in self.places.items()}}
-        shown = {
-            name: {"count": each.count, "money": str(round_amount(each.money, self.currency))}
-            for name, each in parts.items()
-        }
-        return {"currency": self.currency, **shown, "agrees": self.agrees}
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """What came of it."""
-
-    connection: str
-    period: Period
-    balances: tuple[Balance, ...]
-    differences: tuple[Difference, ...]
-
-    @property
-    def agrees(self) -> bool:
-        """True where both sides agree and nothing is left to name."""
-        return not self.differences and all(each.agrees for each in self.balances)
-
-    def as_json(self) -> dict[str, Any]:
-        """For machines."""
-        return {
-            "connection": self.connection, "period": str(self.period), "agrees": self.agrees,
-            "currencies": [each.as_json() for each in self.balances],
-            "differences": [each.as_json() for each in self.differences],
-        }  # fmt: skip
-
-
 async def reconcile(process: Process, connection: str, *, period: Period | None = None) -> Reconciliation:
-    """Compares the payables system, the documents here and the ledger, by month of the posting date.
+    """Compares the payables system, the documents here and the ERP, by month of the posting date.
 
     Raises `UnknownConnection`, and `ConnectorError` where a side cannot be read.
     """
@@ -174,6 +51,8 @@ async def reconcile(process: Process, connection: str, *, period: Period | None 
     month = period or Period.of(process.clock().date())
     sides = await process.open_sides(connection)
     try:
+        if sides.inbound is not None:
+            return await SuppliedBooks(process, sides, month).compare()
         return await _Books(process, sides, month).compare()
     finally:
         await sides.close()
@@ -218,7 +97,7 @@ class _Books:
         since = datetime.combine(self.period.since - LOOK_BACK, time(), UTC)
         found: dict[str, ApprovedInvoice] = {}
         unknown: list[ApprovedInvoice] = []
-        async for invoice in _each(self.sides.payables.approved(since=since)):
+        async for invoice in each_of(self.sides.payables.approved(since=since)):
             if invoice.document_id in ours:
                 found[invoice.document_id] = invoice
             elif self._posting_day(invoice) in self.period:
@@ -253,7 +132,7 @@ class _Books:
 
     async def _posted(self) -> dict[str, LedgerBill]:
         pages = self.sides.ledger.posted(since=self.period.since, until=self.period.until)
-        return {bill.id: bill async for bill in _each(pages)}
+        return {bill.id: bill async for bill in each_of(pages)}
 
     # ------------------------------------------------------------------ comparing
 
@@ -288,7 +167,7 @@ class _Books:
                 invoice.number,
                 invoice.supplier,
                 invoice.currency,
-                _signed(invoice.gross, kind_of(invoice, self.sides.mapping)),
+                signed(invoice.gross, kind_of(invoice, self.sides.mapping)),
                 f"Its status in the payables system is {invoice.status}. {advice}",
             )
         )
@@ -341,7 +220,7 @@ class _Books:
                 document.invoice_number,
                 document.supplier,
                 document.currency,
-                _signed(document.gross, document.kind),
+                signed(document.gross, document.kind),
                 words,
             )
         )
@@ -357,36 +236,13 @@ class _Books:
             return found.setdefault(currency, Balance(currency))
 
         for invoice in approved.values():
-            amount = _signed(invoice.gross, kind_of(invoice, self.sides.mapping))
+            amount = signed(invoice.gross, kind_of(invoice, self.sides.mapping))
             balance(invoice.currency).approved.add(amount or Decimal(0))
         for document in ours.values():
-            amount = _signed(document.gross, document.kind)
+            amount = signed(document.gross, document.kind)
             balance(document.currency).places[place_of(document)].add(amount or Decimal(0))
         return tuple(found[currency] for currency in sorted(found))
 
 
-def place_of(document: Document) -> Place:
-    """Where a document counts. One that is posted counts as posted, whatever became of the answer."""
-    if document.posted_at is not None:
-        return Place.POSTED
-    if document.status is DocumentStatus.HELD:
-        return Place.HELD
-    if document.status is DocumentStatus.REJECTED:
-        return Place.REJECTED
-    return Place.IN_FLIGHT
-
-
-def _signed(amount: Decimal | None, kind: DocumentKind) -> Decimal | None:
-    if amount is None:
-        return None
-    return -abs(amount) if kind is DocumentKind.CREDIT_NOTE else amount
-
-
 def _reference(bill: LedgerBill) -> tuple[DocumentKind, str, str]:
     return bill.kind, bill.vendor.upper(), bill.vendor_number.upper()
-
-
-async def _each(pages: AsyncIterator[Page[T]]) -> AsyncIterator[T]:
-    async for page in pages:
-        for record in page.records:
-            yield record

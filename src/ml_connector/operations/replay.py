@@ -8,51 +8,28 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from enum import StrEnum
+from datetime import date, timedelta
 from typing import Any, Final
 
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from ml_connector.engine.process import Process
-from ml_connector.engine.runs import defer_work
 from ml_connector.engine.sides import Sides
 from ml_connector.flows.coding import code_invoice, kind_of, posting_date_of
-from ml_connector.operations.documents import UnknownDocument
+from ml_connector.operations import replay_supplied as supplied
+from ml_connector.operations.moves import Move, NotPossible, Step, change
 from ml_connector.operations.runs import LOOK_EVERY, working
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import ApprovedInvoice, BillStatus, DocumentStatus, LedgerBill, TransferStage
 from ml_connector.records.reason import Finding, Reason
 from ml_connector.store.documents import ACTIVE, Document, document_from, findings_to
-from ml_connector.store.trail import Entry
+
+__all__ = ["NotPossible", "Replayed", "Step", "follow_documents", "link", "reject", "replay"]
 
 REST_WITHIN: Final = timedelta(seconds=90)
 """A document that is tried again later than this is not waited for."""
-IN_HAND: Final = timedelta(seconds=5)
-"""A document that is due within this time may be taken up while a person decides."""
 _STILL_OPEN: Final = (TransferStage.OFFERED, TransferStage.FETCHED)
 _AT_END: Final = (DocumentStatus.TRANSFERRED, DocumentStatus.PAID, DocumentStatus.CANCELLED)
 _DISCARD: Final = "discard"
 _REJECT: Final = "reject"
-
-
-class Step(StrEnum):
-    """Where a replay begins."""
-
-    START = "start"
-    """Reads the document from the payables system again."""
-    CHECK = "check"
-    """Maps and checks what is stored again."""
-    POST = "post"
-    """Goes on with the draft that is there, or checks where there is none."""
-    RESPOND = "respond"
-    """Tells the payables system of a bill that is posted."""
-
-
-class NotPossible(RuntimeError):
-    """What was asked cannot be done with the document as it stands; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +43,6 @@ class Replayed:
     refusal: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """New values of a document, and the words for the trail."""
-
-    values: Mapping[str, Any]
-    summary: str
-
-
 # ------------------------------------------------------------------ replay
 
 
@@ -84,9 +53,12 @@ async def replay(process: Process, documents: Sequence[Document], *, step: Step,
     and cannot be.
     """
     by_connection: dict[str, list[Document]] = defaultdict(list)
-    for document in documents:
-        by_connection[document.connection_id].append(document)
     done: list[Replayed] = []
+    for document in documents:
+        if document.flow is Flow.SUPPLIER_INVOICES:
+            done.append(await _replay_supplied(process, document, step=step, actor=actor))
+        else:
+            by_connection[document.connection_id].append(document)
     for connection, theirs in by_connection.items():
         fresh, refusals = await _read_again(process, connection, theirs, step=step)
         for document in theirs:
@@ -95,6 +67,11 @@ async def replay(process: Process, documents: Sequence[Document], *, step: Step,
                 refusal = await _send_back(process, document, fresh.get(document.key), step=step, actor=actor)
             done.append(Replayed(document.key, connection, document.document_id, document.invoice_number, refusal))
     return done
+
+
+async def _replay_supplied(process: Process, document: Document, *, step: Step, actor: str) -> Replayed:
+    refusal = await supplied.send_back(process, document, step=step, actor=actor)
+    return Replayed(document.key, document.connection_id, document.document_id, document.invoice_number, refusal)
 
 
 async def _read_again(
@@ -163,29 +140,29 @@ async def _send_back(
 ) -> str | None:
     """Writes the replay; a sentence where the document does not allow it."""
 
-    def move(now: Document) -> _Move:
+    def move(now: Document) -> Move:
         again = _again(now, step)
         if fresh is None or now.posted_at is not None:
             return again
         # A bill that may stand in the ledger belongs to the content it was made from: that is kept.
         content = {} if now.bill_id else fresh
-        return _Move({**content, **again.values}, again.summary)
+        return Move({**content, **again.values}, again.summary)
 
     try:
-        await _change(process, document.key, move, step="replayed", actor=actor)
+        await change(process, document.key, move, step="replayed", actor=actor)
     except NotPossible as refused:
         return str(refused)
     return None
 
 
-def _again(document: Document, step: Step) -> _Move:
+def _again(document: Document, step: Step) -> Move:
     """How a document goes on, from what is stored of it. Raises `NotPossible`."""
     if document.status in _AT_END:
         raise NotPossible(_ended_sentence(document))
     if document.status in ACTIVE:
-        return _Move({}, "Tried again at once.")
+        return Move({}, "Tried again at once.")
     if document.posted_at is not None:
-        return _Move(
+        return Move(
             {"status": DocumentStatus.POSTED, "intent": None},
             f"Its bill {document.bill_number} is posted: the payables system is told again.",
         )
@@ -197,12 +174,12 @@ def _again(document: Document, step: Step) -> _Move:
             "status": DocumentStatus.RECEIVED, "intent": None, "responded_at": None, "response_message": None,
             "attempts": document.attempts + 1,
         }  # fmt: skip
-        return _Move(values, "Taken up again: it is still open in the payables system.")
+        return Move(values, "Taken up again: it is still open in the payables system.")
     if document.intent is not None:
-        return _Move({}, "Tried again at once.")
+        return Move({}, "Tried again at once.")
     if document.bill_id is not None and step in (Step.START, Step.POST):
-        return _Move({"status": DocumentStatus.POSTING, "intent": None}, "Goes on with the draft that is there.")
-    return _Move({"status": DocumentStatus.RECEIVED, "intent": None}, "Checked again from the start.")
+        return Move({"status": DocumentStatus.POSTING, "intent": None}, "Goes on with the draft that is there.")
+    return Move({"status": DocumentStatus.RECEIVED, "intent": None}, "Checked again from the start.")
 
 
 def _ended_sentence(document: Document) -> str:
@@ -250,8 +227,11 @@ def _rests(process: Process, document: Document) -> bool:
 async def link(process: Process, document: Document, bill: str, *, actor: str) -> Document:
     """A person says: this bill in the ledger is this invoice. The payables system is told as of any posting.
 
-    Raises `NotPossible`, and `ConnectorError` where the ledger cannot be asked.
+    Of an invoice on its way into the payables system it says which document there it is. Raises `NotPossible`, and
+    `ConnectorError` where the other side cannot be asked.
     """
+    if document.flow is Flow.SUPPLIER_INVOICES:
+        return await supplied.link(process, document, bill, actor=actor)
     _require_open(document)
     sides = await process.open_sides(document.connection_id)
     try:
@@ -266,7 +246,7 @@ async def link(process: Process, document: Document, bill: str, *, actor: str) -
     if rows:
         raise NotPossible(f"The bill {found.number} is tied to the document {rows[0]['key']} already.")
 
-    def move(now: Document) -> _Move:
+    def move(now: Document) -> Move:
         _require_open(now)
         if now.bill_id is not None and now.bill_id != found.id:
             raise NotPossible(
@@ -278,9 +258,9 @@ async def link(process: Process, document: Document, bill: str, *, actor: str) -
             "bill_journal": found.journal or None, "bill_gross": found.gross, "posted_at": process.clock(),
             "linked_by": actor, "reason": None, "findings": "[]",
         }  # fmt: skip
-        return _Move(values, f"Linked by a person to the bill {found.number}; no bill is made.")
+        return Move(values, f"Linked by a person to the bill {found.number}; no bill is made.")
 
-    return await _change(process, document.key, move, step="linked", actor=actor, bill=found.number)
+    return await change(process, document.key, move, step="linked", actor=actor, bill=found.number)
 
 
 async def _bill_named(sides: Sides, document: Document, name: str) -> LedgerBill:
@@ -308,21 +288,26 @@ async def _bill_named(sides: Sides, document: Document, name: str) -> LedgerBill
 async def reject(process: Process, document: Document, message: str, *, actor: str) -> Document:
     """A person returns a held document to the clerk, with a message. A draft of it is removed first.
 
+    An invoice on its way into the payables system is left out instead.
+
     Raises `NotPossible`.
     """
     words = " ".join(message.split())
     if not words:
         raise NotPossible("Say in the message why the invoice is returned: the clerk reads it.")
 
-    def move(now: Document) -> _Move:
+    if document.flow is Flow.SUPPLIER_INVOICES:
+        return await supplied.leave_out(process, document, words, actor=actor)
+
+    def move(now: Document) -> Move:
         _require_open(now)
         values: dict[str, Any] = {
             "intent": _DISCARD if now.bill_id else _REJECT, "reason": str(Reason.RETURNED),
             "findings": json.dumps(findings_to([Finding(Reason.RETURNED, words)])), "attempts": now.attempts + 1,
         }  # fmt: skip
-        return _Move(values, f"Returned to the clerk by a person: {words}")
+        return Move(values, f"Returned to the clerk by a person: {words}")
 
-    return await _change(process, document.key, move, step="to reject", actor=actor)
+    return await change(process, document.key, move, step="to reject", actor=actor)
 
 
 def _require_open(document: Document) -> None:
@@ -334,57 +319,3 @@ def _require_open(document: Document) -> None:
         raise NotPossible("It is being returned to the clerk already.")
     if document.status is not DocumentStatus.HELD:
         raise NotPossible(f"Only a held document can be decided on; this one is {document.status}.")
-
-
-def _require_out_of_hand(document: Document, *, now: datetime) -> None:
-    """A held document that is due may be in a worker's hand: what is decided now would be written over."""
-    due = document.next_due
-    if document.status is DocumentStatus.HELD and due is not None and due <= now + IN_HAND:
-        raise NotPossible("It is being tried again by itself at this moment. Look what comes of it, then ask again.")
-
-
-# ------------------------------------------------------------------ writing
-
-
-async def _change(
-    process: Process, key: str, move: Callable[[Document], _Move], *, step: str, actor: str, **detail: str
-) -> Document:
-    """Decides on the row as it stands now, writes it with its trail entry, and wakes the work: one transaction."""
-    now = process.clock()
-    async with process.database.transaction() as transaction:
-        document = await _locked(transaction, key)
-        _require_out_of_hand(document, now=now)
-        moved = move(document)
-        values = {**moved.values, "next_due": now, "updated_at": now}
-        assignments = ", ".join(f"{name} = {_bound(name)}" for name in values)
-        bound = {**{name: _plain(value) for name, value in values.items()}, "the_key": key}
-        try:
-            await transaction.execute(
-                text(f"UPDATE document SET {assignments} WHERE key = :the_key"),  # noqa: S608 - names are our own
-                bound,
-            )
-        except IntegrityError as taken:
-            raise NotPossible("A later transfer of the same document is being worked: look at that one.") from taken
-        await defer_work(transaction, document.connection_id)
-        entry = Entry(
-            flow=Flow.INVOICES, record=document.document_id, step=step, outcome="begun", summary=moved.summary,
-            actor=actor, detail={"transfer": document.attempt, "before": str(document.status), **detail},
-        )  # fmt: skip
-        await process.scribe.append(transaction, document.connection_id, [entry], epoch=None, at=now)
-        return await _locked(transaction, key)
-
-
-def _bound(name: str) -> str:
-    return f"cast(:{name} AS jsonb)" if name in ("payload", "findings") else f":{name}"
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, StrEnum) else value
-
-
-async def _locked(transaction: AsyncConnection, key: str) -> Document:
-    found = await transaction.execute(text("SELECT * FROM document WHERE key = :key FOR UPDATE"), {"key": key})
-    row = found.mappings().first()
-    if row is None:
-        raise UnknownDocument(f"There is no document {key}.")
-    return document_from(dict(row))

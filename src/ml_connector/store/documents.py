@@ -161,6 +161,14 @@ class Documents:
         )  # fmt: skip
         return {row["admission_id"]: document_from(row) for row in rows}
 
+    async def linked(self, payables_ids: Sequence[str]) -> dict[str, Document]:
+        """The documents that a person tied to these of the payables system."""
+        rows = await self.database.fetch(
+            "SELECT * FROM document WHERE connection_id = :c AND payables_id = ANY(:ids) AND linked_by IS NOT NULL",
+            c=self.connection, ids=list(payables_ids),
+        )  # fmt: skip
+        return {row["payables_id"]: document_from(row) for row in rows}
+
     async def due(self, *, now: datetime, limit: int, without: Collection[str] = ()) -> list[Document]:
         """Documents to be brought on now, oldest first; `without` are the keys of those in hand."""
         rows = await self.database.fetch(

@@ -40,7 +40,7 @@ NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 ConnectionName = Annotated[str, Path(pattern=NAME, description="The connection's name.")]
 Connection = Annotated[str | None, Query(pattern=NAME, description="Only of this connection.")]
 Document = Annotated[
-    str, Path(pattern=r"^[^\x00-\x1f/]{1,200}$", description="A document's id, invoice number or ERP number.")
+    str, Path(pattern=r"^[^\x00-\x1f]{1,200}$", description="A document's id, invoice number or ERP number.")
 ]  # fmt: skip
 MISSING = described(404)
 DECIDED = described(404, 409, 502)
@@ -120,7 +120,15 @@ async def invoices(
     return shapes.InvoicePage(items=[shapes.Invoice(**each.as_json()) for each in found], next=following)
 
 
-@router.get("/invoices/{document}", responses=MISSING)
+@router.get("/invoices/{document:path}/trail", responses=MISSING)
+async def invoice_trail(
+    process: Here, _caller: Caller, document: Document, full: bool = False
+) -> list[shapes.TrailEntry]:
+    """Everything that was done about a document; `full` adds the requests and answers."""
+    return [shapes.TrailEntry(**entry_as_json(each, full=full)) for each in await trail_of(process.database, document)]
+
+
+@router.get("/invoices/{document:path}", responses=MISSING)
 async def invoice(
     process: Here, _caller: Caller, document: Document, connection: Connection = None
 ) -> shapes.InvoiceDetail:
@@ -130,15 +138,7 @@ async def invoice(
     )
 
 
-@router.get("/invoices/{document}/trail", responses=MISSING)
-async def invoice_trail(
-    process: Here, _caller: Caller, document: Document, full: bool = False
-) -> list[shapes.TrailEntry]:
-    """Everything that was done about a document; `full` adds the requests and answers."""
-    return [shapes.TrailEntry(**entry_as_json(each, full=full)) for each in await trail_of(process.database, document)]
-
-
-@router.post("/invoices/{document}/replay", status_code=202, responses=DECIDED)
+@router.post("/invoices/{document:path}/replay", status_code=202, responses=DECIDED)
 async def replay_invoice(
     process: Here, caller: Caller, document: Document, how: shapes.ReplayOne | None = None,
     connection: Connection = None,
@@ -172,7 +172,7 @@ async def replays(process: Here, caller: Caller, wanted: shapes.ReplayMany) -> l
     ]
 
 
-@router.post("/invoices/{document}/link", status_code=202, responses=DECIDED)
+@router.post("/invoices/{document:path}/link", status_code=202, responses=DECIDED)
 async def link_invoice(
     process: Here, caller: Caller, document: Document, what: shapes.Link, connection: Connection = None
 ) -> shapes.InvoiceDetail:
@@ -181,7 +181,7 @@ async def link_invoice(
     return shapes.InvoiceDetail(**document_as_json(await link(process, found, what.bill, actor=actor_of(caller))))
 
 
-@router.post("/invoices/{document}/reject", status_code=202, responses=DECIDED)
+@router.post("/invoices/{document:path}/reject", status_code=202, responses=DECIDED)
 async def reject_invoice(
     process: Here, caller: Caller, document: Document, why: shapes.Rejection, connection: Connection = None
 ) -> shapes.InvoiceDetail:

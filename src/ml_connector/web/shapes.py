@@ -238,6 +238,7 @@ class Balance(BaseModel):
     held: CountAndMoney
     in_flight: CountAndMoney
     rejected: CountAndMoney
+    cancelled: CountAndMoney | None = None
     agrees: bool
 
 
