@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from simulation.ledgers import ACUMATICA, BUSINESS_CENTRAL, SAP_BUSINESS_ONE, Ledger
+from simulation.ledgers import ACUMATICA, BUSINESS_CENTRAL, EPICOR_KINETIC, SAP_BUSINESS_ONE, Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,10 @@ class Way:
     and the sending of a create, it sends when it wakes. Nobody posts that draft."""
     patience: Mapping[str, float] = field(default_factory=dict[str, float])
     """How the ledger's own actions are waited for; nothing where it has none."""
+    waiting: str = "Desk"
+    """Which class of the module is told."""
+    beside: Mapping[str, Call] = field(default_factory=dict[str, Call])
+    """Writes that make no bill: of what bills are put into."""
 
     def __str__(self) -> str:
         return self.ledger.system
@@ -75,6 +79,7 @@ class Way:
             **self.checks,
             "find": self.find,
             **self.more_finds,
+            **self.beside,
             **self.writes,
             "transfer response": TRANSFER_RESPONSE,
             **self.throwing_away,
@@ -90,6 +95,7 @@ class Way:
             "sign in to Basware": SIGN_IN_TO_BASWARE,
             "acknowledge": ACKNOWLEDGE,
             "sign in to the ledger": self.sign_in,
+            **self.beside,
             **self.bill_writes,
         }
 
@@ -229,7 +235,66 @@ ACUMATICA_WAY = Way(
     may_leave_drafts=True,
     patience={"first": 0.02, "longest": 0.1, "at_most": 30.0, "busy": 5.0},
 )  # fmt: skip
-WAYS = (BUSINESS_CENTRAL_WAY, SAP_BUSINESS_ONE_WAY, ACUMATICA_WAY)
+EPICOR_WAY = Way(
+    ledger=EPICOR_KINETIC,
+    module="ml_connector.connectors.epicor_kinetic.connector",
+    sign_in=Call("POST", "/connect/token$"),
+    checks={
+        "check charts": Call("GET", r"/COAs\?"),
+        "check segments": Call("GET", r"/COASegments\?"),
+        "check vendors": Call("GET", r"/Vendors\?"),
+        "check values": Call("GET", r"/COASegValues\?"),
+        "check an account": Call("POST", "/GlAccountExists$"),
+        "check currencies": Call("GET", r"/Currencies\?"),
+        "check taxes": Call("GET", r"/TaxCats\?"),
+    },
+    find=Call("GET", r"/APInvoices\?"),
+    more_finds={},
+    beside={
+        "make a group": Call("POST", "APInvGrpSvc/Update$"),
+        "unlock the group": Call("POST", "/UnlockGroup$"),
+    },
+    writes={
+        "create": Call("POST", "/UpdateMaster$", '"RowMod": ?"A".*"cTableName": ?"APInvHed"'),
+        "code": Call("POST", "/UpdateMaster$", '"cTableName": ?"APInvExpTGLC"'),
+        "take off hold": Call("POST", "/UpdateMaster$", r'"InvoiceHeld": ?false'),
+        "submit": Call("POST", "/SubmitToAgent$"),
+    },
+    throwing_away={
+        "discard": Call("POST", "APInvoiceSvc/DeleteByID$"),
+        "remove the group": Call("POST", "APInvGrpSvc/DeleteByID$"),
+    },
+    others={
+        "read a group": Call("GET", r"/APInvGrps\?"),
+        "draw up a group": Call("POST", "/GetNewAPInvGrpNoLock$"),
+        "draw up a header": Call("POST", "/GetNewAPInvHed"),
+        "draw up a line": Call("POST", "/(?:GetNewAPInvDtl|GetNewAPInvExp|Change|OnChange)"),
+        "read an invoice": Call("GET", r"/GetByID\?"),
+        "look for variances": Call("POST", "/PrePostGroupInvoices$"),
+        "look for tasks": Call("GET", r"/SysTasks\?"),
+        "draw up a posting": Call("GET", "/GetNewParameters$"),
+    },
+    steps=("received", "checked", "to create", "created", "compared", "posted", "discarded", "transferred", "returned",
+           "run"),
+    payment_reads={
+        "read transactions": Call("GET", r"/APTranSearches\?"),
+        "read what is paid": Call("GET", r"/APInvoices\?"),
+        "read payments": Call("GET", r"/PaymentEntries\?"),
+    },
+    read_vendors=Call("GET", r"/Vendors\?"),
+    narrow={"licences": {"limit": 3, "free": True}},
+    wide={"licences": {"limit": 0}},
+    stray={"status": 409},
+    answers={
+        "create": Call("POST", "/EPIC{code}/.*/UpdateMaster$", '"RowMod": ?"A".*"cTableName": ?"APInvHed"'),
+        "submit": Call("POST", "/EPIC{code}/.*/SubmitToAgent$"),
+        "response": Call("POST", "{document}/transferResponses$", ledger=False),
+    },
+    expiring={"expire-tokens": {}},
+    patience={"first": 0.02, "longest": 0.1, "at_most": 30.0, "held": 5.0},
+    waiting="KineticLedger",
+)  # fmt: skip
+WAYS = (BUSINESS_CENTRAL_WAY, SAP_BUSINESS_ONE_WAY, ACUMATICA_WAY, EPICOR_WAY)
 
 
 BASWARE_ALONE = frozenset(

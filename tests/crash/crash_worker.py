@@ -67,7 +67,7 @@ async def _act(order: dict[str, Any]) -> int:
     connector: Any = importlib.import_module(order["connector"])
     connector.CAPABILITIES = dataclasses.replace(connector.CAPABILITIES, write_settles_after=order["settles_after"])
     if order["patience"]:
-        defaults = connector.Desk.__init__.__kwdefaults__
+        defaults = getattr(connector, order["waiting"]).__init__.__kwdefaults__
         defaults["patience"] = dataclasses.replace(defaults["patience"], **order["patience"])
     settings = Settings(home=order["home"], database_url=order["database_url"], **order.get("settings", {}))
     process = await Process.open(settings, pool_size=order.get("pool_size", 10))

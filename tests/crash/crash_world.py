@@ -226,7 +226,7 @@ class World:
         order = {
             "act": act, "home": str(self.home), "database_url": self.url, "log": str(log),
             "connector": self.way.module, "settles_after": self.settles_after, "first_wait": self.first_wait,
-            "patience": dict(self.way.patience), **more,
+            "patience": dict(self.way.patience), "waiting": self.way.waiting, **more,
         }  # fmt: skip
         child = Child(self.nursery, self.nursery.ask(order)["pid"], log)
         self.children.append(child)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ml_connector.sandbox import acumatica, business_central, sap_business_one
+from ml_connector.sandbox import acumatica, business_central, epicor_kinetic, sap_business_one
 from ml_connector.sandbox.business_central.books import company_id
 
 Fields = dict[str, Any]
@@ -16,6 +16,9 @@ SECRETS = {
     "B1_SECRET": sap_business_one.PASSWORD,
     "ACUMATICA_SECRET": acumatica.CLIENT_SECRET,
     "ACUMATICA_PASSWORD": acumatica.PASSWORD,
+    "EPICOR_KEY": epicor_kinetic.API_KEY,
+    "EPICOR_SECRET": epicor_kinetic.CLIENT_SECRET,
+    "EPICOR_PASSWORD": epicor_kinetic.PASSWORD,
     "WEBHOOK_TOKEN": "webhook-token-123456",
 }
 """The variables that the configuration files name."""
@@ -45,8 +48,10 @@ class Ledger:
     """Pattern of the addresses where sessions begin and end."""
     vendor_name: str
     """The property of a vendor with its name."""
-    locked_out: Mapping[str, str]
+    locked_out: Mapping[str, object]
     """What a person sets on a vendor so that nothing may be bought there any more."""
+    founded: Mapping[str, Fields] = field(default_factory=dict[str, Fields])
+    """What the control pages are told of each company that is founded without invoices."""
     month: Callable[[Fields], str] = lambda bill: bill["postingDate"][:7]
     """In which a bill is posted: 2026-10."""
 
@@ -153,6 +158,17 @@ def _acumatica_settings(address: str, company: str) -> Fields:
     }
 
 
+def _epicor_kinetic_settings(address: str, company: str) -> Fields:
+    return {
+        "base_url": f"{address}/{epicor_kinetic.INSTANCE}",
+        "company": epicor_kinetic.company_id(company),
+        "api_key": "${env:EPICOR_KEY}",
+        "token_url": f"{address}/connect/token",
+        "client_id": epicor_kinetic.CLIENT,
+        "client_secret": "${env:EPICOR_SECRET}",
+    }
+
+
 BUSINESS_CENTRAL = Ledger(
     system="business-central",
     name="Business Central",
@@ -198,4 +214,18 @@ ACUMATICA = Ledger(
     # A bill has the supplier's date and a financial period beside it.
     month=lambda bill: f"{bill['period'][2:]}-{bill['period'][:2]}",
 )  # fmt: skip
-LEDGERS = (BUSINESS_CENTRAL, SAP_BUSINESS_ONE, ACUMATICA)
+EPICOR_KINETIC = Ledger(
+    system="epicor-kinetic",
+    name="Epicor Kinetic",
+    offset=30,
+    settings=_epicor_kinetic_settings,
+    dimensions={"DEPARTMENT": "2", "AREA": "3", "PROJECT": "4"},
+    tolerance={"EUR": "0.02"},
+    standings={"held": DRAFT, "entered": DRAFT, "open": POSTED, "settled": PAID, "cancelled": CANCELLED},
+    names={"vendor": "vendor", "account": "account"},
+    sessions="/connect/token$",
+    vendor_name="name",
+    locked_out={"Inactive": True},
+    founded={"coding": {"all_combinations": True}, "posting": {"seconds": 0.05}},
+)  # fmt: skip
+LEDGERS = (BUSINESS_CENTRAL, SAP_BUSINESS_ONE, ACUMATICA, EPICOR_KINETIC)

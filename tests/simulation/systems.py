@@ -54,6 +54,9 @@ class Systems:
         asked = {"codes": list(codes), "vendors": vendors, "orders": 0, "invoices": 0}
         for address in (self.basware, self.address_of(ledger)):
             call("POST", f"{address}/_sandbox/companies", asked)
+        for page, told in ledger.founded.items():
+            for code in codes:
+                call("POST", f"{self.address_of(ledger)}/_sandbox/{page}", {"company": code, **told})
 
     def bills_of(self, ledger: Ledger, code: str, *, rows: bool = True) -> list[Fields]:
         """Every bill and draft of a company, in the words that all ledgers share."""

@@ -50,6 +50,8 @@ class Switches:
     stale_status: int = 400
     coding: str = "lost"
     """`lost`: the server makes the GL rows of a new line itself and drops what came along; `kept` (dossier 9.5.3)."""
+    all_combinations: bool = False
+    """Every combination of values is a GL account, as where somebody has had all of them generated."""
     strict_accounts: bool = False
     """An account unknown to the chart is refused when it is saved, not only at posting (Epicor dossier 17.35)."""
     auto_lock: bool = False
@@ -146,7 +148,16 @@ class Books:
 
     def account(self, stored: str) -> Row | None:
         """The GL account of that stored form, `5100|D010|A01`; blank segments at the end make no difference."""
-        return self.tables["GLAccount"].get(self.id, CHART, stored.rstrip("|"))
+        plain = stored.rstrip("|")
+        row = self.tables["GLAccount"].get(self.id, CHART, plain)
+        return self._generated(plain) if row is None and self.switches.all_combinations else row
+
+    def _generated(self, stored: str) -> Row | None:
+        """The account of values that all exist; those in the middle may be blank."""
+        values = dict(enumerate(stored.split("|"), 1))
+        if not values[1] or not all(self.segment_value(number, code) for number, code in values.items() if code):
+            return None
+        return {"GLAccount1": stored, "Active": True, **{f"SegValue{number}": code for number, code in values.items()}}
 
     def account_fault(self, stored: str, day: str) -> str:
         """Why an account cannot be posted to on that day; empty when it can (Epicor dossier 13)."""

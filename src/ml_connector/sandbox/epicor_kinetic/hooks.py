@@ -34,7 +34,8 @@ PAGES = {
     "POST /_sandbox/rates": "{company, currency, rate, from?} or {company, currency, delete}",
     "POST /_sandbox/period": "{company, from, to}: the days that may be posted to",
     "POST /_sandbox/duplicates": "{company?, status: 409 | 400, stale?: 400 | 409}: how such writes are refused",
-    "POST /_sandbox/coding": "{company?, coding?: kept | lost, strict_accounts?, default_account?}: of new lines",
+    "POST /_sandbox/coding": "{company?, coding?: kept | lost, strict_accounts?, default_account?, all_combinations?}: "
+    "of new lines",
     "POST /_sandbox/switches": "{company?, auto_lock?, legal_numbers?, tax_calculated?, whole_group?, agent?}",
     "POST /_sandbox/prompts": "{company?, count}: that many calls of UpdateMaster ask something and save nothing",
     "POST /_sandbox/rights": "{object: Erp.BO.Vendor or a method of it, allowed}: of the user",
@@ -51,7 +52,7 @@ PAGES = {
     "POST /_sandbox/latency": "{seconds}: of every call",
     "POST /_sandbox/zone": "{zone}: of the server",
 }
-_CODING = frozenset({"coding", "strict_accounts", "default_account"})
+_CODING = frozenset({"coding", "strict_accounts", "default_account", "all_combinations"})
 _SWITCHES = frozenset({"auto_lock", "legal_numbers", "tax_calculated", "whole_group", "agent"})
 
 
