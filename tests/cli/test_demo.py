@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = Path(sys.executable).with_name("ml-connector")
-SYSTEMS = {"Basware": 0, "Acumatica": 10, "Business Central": 20, "SAP Business One": 40}
-CONNECTIONS = {"acme-bc": "business-central", "acme-b1": "sap-business-one", "acme-acumatica": "acumatica"}
+SYSTEMS = {"Basware": 0, "Acumatica": 10, "Business Central": 20, "Epicor Kinetic": 30, "SAP Business One": 40}
+CONNECTIONS = {
+    "acme-bc": "business-central", "acme-b1": "sap-business-one", "acme-acumatica": "acumatica",
+    "acme-epicor": "epicor-kinetic",
+}  # fmt: skip
 FLOWS = {
     "tax-codes", "accounts", "dimensions", "payment-terms", "vendors", "purchase-orders", "invoices", "payments",
 }  # fmt: skip

@@ -19,20 +19,25 @@ from ml_connector.cli.working import run_flows
 if TYPE_CHECKING:
     from ml_connector.engine.process import Process
 
-CONNECTIONS: Final = ("acme-bc", "acme-b1", "acme-acumatica")
+CONNECTIONS: Final = ("acme-bc", "acme-b1", "acme-acumatica", "acme-epicor")
 """By their names in the file below; worked one after the other, so that what is told of one stays together."""
 _ACUMATICA: Final = "Acumatica"
+_EPICOR: Final = "Epicor Kinetic"
 _SYSTEMS: Final = {
     "Basware": ("DEMO_BASWARE_URL", 0),
     _ACUMATICA: ("DEMO_ACUMATICA_URL", 10),
     "Business Central": ("DEMO_BC_URL", 20),
+    _EPICOR: ("DEMO_EPICOR_URL", 30),
     "SAP Business One": ("DEMO_B1_URL", 40),
 }
 """The simulated systems: the variable of the file that holds the address, and the port counted from the first."""
 _IMPORT_DELAY: Final = "0.2"
 """Seconds an import takes in the simulated Basware: nobody who looks at a demo wants to wait."""
-_RELEASED_AT_ONCE: Final = {"immediate": True}
-"""How the simulated Acumatica answers releases, for the same reason."""
+_HASTE: Final = {
+    _ACUMATICA: ("actions", {"immediate": True}),
+    _EPICOR: ("posting", {"company": "4000", "seconds": 0}),
+}
+"""The control page on which a simulated ledger is told to release or post at once, for the same reason."""
 _FILE: Final = "demo.yaml"
 _LEFT_OUT: Final = ("database_url", "key", "key_file")
 
@@ -107,6 +112,25 @@ connections:
         - {basware: costCenterCode, list: costCenters, erp: Subaccount.1}
         - {basware: projectCode, list: projects, erp: Project}
         - {basware: dimCode1, list: ACC_LIST_1, erp: Subaccount.2}
+      tax_codes: *tax_codes
+      tolerance: {EUR: "0.02"}
+
+  acme-epicor:
+    company: "4000"
+    basware: *basware
+    erp:
+      system: epicor-kinetic
+      base_url: ${env:DEMO_EPICOR_URL}/KineticLive
+      company: EPIC4000
+      api_key: ${env:DEMO_EPICOR_API_KEY}
+      username: basware
+      password: ${env:DEMO_EPICOR_SECRET}
+    flows: *flows
+    mapping:
+      dimensions:
+        - {basware: costCenterCode, list: costCenters, erp: Department}
+        - {basware: dimCode1, list: ACC_LIST_1, erp: Area}
+        - {basware: projectCode, list: projects, erp: Project}
       tax_codes: *tax_codes
       tolerance: {EUR: "0.02"}
 """
@@ -201,6 +225,8 @@ def _values(base: int) -> Mapping[str, str]:
         "DEMO_B1_SECRET": "sap-secret",
         "DEMO_ACUMATICA_CLIENT_SECRET": "acumatica-client-secret",
         "DEMO_ACUMATICA_SECRET": "acumatica-secret",
+        "DEMO_EPICOR_API_KEY": "epicor-api-key",
+        "DEMO_EPICOR_SECRET": "epicor-secret",
     }
 
 
@@ -281,7 +307,8 @@ async def _sandbox(port_base: int) -> AsyncGenerator[None]:
                     f"The simulated systems did not start from port {port_base} on: {said or 'no reason given'}. "
                     "Choose other ports with --port-base."
                 )
-        await _hasten(port_base + _SYSTEMS[_ACUMATICA][1])
+        for name, (page, asked) in _HASTE.items():
+            await _hasten(port_base + _SYSTEMS[name][1], page, asked)
         drains = [asyncio.create_task(_drain(stream)) for stream in (child.stdout, child.stderr)]
         yield
         for each in drains:
@@ -292,11 +319,11 @@ async def _sandbox(port_base: int) -> AsyncGenerator[None]:
             await child.wait()
 
 
-async def _hasten(port: int) -> None:
+async def _hasten(port: int, page: str, asked: Mapping[str, object]) -> None:
     import aiohttp
 
-    url = f"http://127.0.0.1:{port}/_sandbox/actions"
-    async with aiohttp.ClientSession() as http, http.post(url, json=_RELEASED_AT_ONCE) as reply:
+    url = f"http://127.0.0.1:{port}/_sandbox/{page}"
+    async with aiohttp.ClientSession() as http, http.post(url, json=asked) as reply:
         reply.raise_for_status()
 
 
