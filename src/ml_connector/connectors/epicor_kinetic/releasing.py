@@ -185,10 +185,10 @@ class Poster:
         """Waits until the posting is over.
 
         It is over once all invoices are posted, or the task has ended and the group is not being posted any more.
+        The first look is at once: an idle agent needs no second for a group of one invoice.
         """
         ends, wait = time.monotonic() + self.patience.at_most, self.patience.first
         while True:
-            await asyncio.sleep(wait)
             there = Verdict(await self._rows(ids), "")
             if there.is_posted(ids):
                 return there
@@ -198,6 +198,7 @@ class Poster:
             if time.monotonic() >= ends:
                 detail = f"the posting of group {group.id} is not over after {self.patience.at_most:.0f} seconds"
                 raise OutcomeUnknown(system=NAME, detail=detail)
+            await asyncio.sleep(wait)
             wait = min(wait * _LONGER, self.patience.longest)
 
     async def _over(self, group: Group, *, after: int, note: str) -> str | None:
