@@ -15,7 +15,6 @@ from ml_connector.connectors.epicor_kinetic.client import Kinetic
 from ml_connector.connectors.epicor_kinetic.coding import Chart, Segment, Value, ValueFacts
 from ml_connector.connectors.epicor_kinetic.contract import (
     ACCOUNT_SERVICE,
-    CHARTS,
     CURRENCIES,
     SEGMENT_VALUES,
     SEGMENTS,
@@ -95,19 +94,15 @@ class Books:
         return found
 
     async def _load_chart(self) -> Chart:
-        chosen = self._chart or await self._only_chart()
         select = ("COACode", "SegmentNbr", "SegmentName", "Dynamic", "EntryControl")
-        rows = await self._client.rows(SEGMENTS, where=eq("COACode", chosen), select=select)
-        segments = sorted((Segment.of(row) for row in rows), key=lambda each: each.number)
-        if not segments:
-            raise set_up(f"the chart of accounts {chosen} has no segments, or is none (chart)")
-        return Chart(chosen, tuple(segments))
-
-    async def _only_chart(self) -> str:
-        codes = sorted(text(row, "COACode") for row in await self._client.rows(CHARTS, select=("COACode",)))
+        where = eq("COACode", self._chart) if self._chart else None
+        rows = await self._client.rows(SEGMENTS, where=where, select=select)
+        codes = sorted({text(row, "COACode") for row in rows})
+        if self._chart and not codes:
+            raise set_up(f"the chart of accounts {self._chart} has no segments, or is none (chart)")
         if len(codes) != 1:
             raise set_up(f"the company has {len(codes)} charts of accounts ({', '.join(codes)}): set which one (chart)")
-        return codes[0]
+        return Chart(codes[0], tuple(sorted((Segment.of(row) for row in rows), key=lambda each: each.number)))
 
     async def _load_values(self, wanted: frozenset[str]) -> Mapping[str, ValueFacts]:
         chart = await self.chart.get()
