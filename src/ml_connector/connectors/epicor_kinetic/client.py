@@ -52,6 +52,9 @@ _NOTHING: Final = "1=0"
 """A where clause that no row meets: keeps children away that nobody asked for (dossier 5.5, UNCONFIRMED)."""
 _FIRST_PAGE: Final = 1
 _WRONG_VERB: Final = 405
+_BROKEN: Final = 500
+_BEFORE_ANOTHER_TRY: Final = 0.2
+"""Seconds."""
 _TEXTS_OF_A_SAVE: Final = ("opMessage", "opMsgChkBankRef", "opChkRevMsg", "opDUAMsg")
 
 
@@ -193,7 +196,12 @@ class Kinetic:
             raise unexpected(str(odd)) from odd
 
     async def _list(self, url: str) -> Mapping[str, Any]:
-        body = self._checked(await self.http.read(url, follow=False), stores=False)
+        reply = await self.http.read(url, follow=False)
+        if status_of(reply) == _BROKEN:
+            # A set that cannot be listed answers so always, a server in trouble once.
+            await asyncio.sleep(_BEFORE_ANOTHER_TRY)
+            reply = await self.http.read(url, follow=False)
+        body = self._checked(reply, stores=False)
         if not isinstance(body, dict):
             raise unexpected("the answer is no list of rows")
         return body
