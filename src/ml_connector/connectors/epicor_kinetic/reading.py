@@ -110,16 +110,19 @@ class Reader:
         raise unexpected(f"{NAME} has no {flow} to read")
 
     async def keys(self, flow: Flow) -> AsyncIterator[Sequence[str]]:
-        """The keys of all records of a flow; of orders those on which something can be invoiced."""
+        """The keys of all records of a flow; of orders those on which something can be invoiced. One may come twice.
+
+        Paged by row version as everything here: what is deleted meanwhile shifts no page, so nothing is passed over.
+        """
         if flow in _KEYS:
             of, key = _KEYS[flow]
-            async for rows in self._client.pages(of, select=(key,)):
+            async for rows in self._client.changes(of, after=0, select=(key,), size=NARROW_PAGE):
                 yield [text(row, key) for row in rows]
         elif flow in (Flow.ACCOUNTS, Flow.DIMENSIONS):
             wanted = [NATURAL] if flow is Flow.ACCOUNTS else sorted(await self._wanted())
             where = await self._of_segments(wanted)
-            async for rows in self._client.pages(
-                SEGMENT_VALUES, where=where, select=("COACode", "SegmentNbr", "SegmentCode")
+            async for rows in self._client.changes(
+                SEGMENT_VALUES, after=0, where=where, select=("SegmentNbr", "SegmentCode"), size=NARROW_PAGE
             ):
                 named = value_key if flow is Flow.DIMENSIONS else _code_of
                 yield [named(row) for row in rows] if wanted else []
@@ -195,7 +198,7 @@ class Reader:
             return
         if marks.has(name) and marks.day is not None and marks.day < today:
             turned = where & _turned_between(marks.day, today)
-            async for rows in self._client.pages(SEGMENT_VALUES, where=turned, select=VALUE_FIELDS):
+            async for rows in self._client.changes(SEGMENT_VALUES, after=0, where=turned, select=VALUE_FIELDS):
                 yield Page(tuple(made(row) for row in rows))
         yield Page((), written(progress, day=today))
 
@@ -275,7 +278,9 @@ class Reader:
             orders.reach(await self._client.newest(ORDERS, "ChangeDate", select=("PONum", *_STAMPED)))
         wanted = await self._received_since(receipts, everything=is_first)
         where = _BILLABLE if is_first else _since(orders)
-        async for rows in self._client.pages(ORDERS, where=where, select=("PONum", *_STAMPED)):
+        async for rows in self._client.changes(
+            ORDERS, after=0, where=where, select=("PONum", *_STAMPED), size=NARROW_PAGE
+        ):
             changed = {integer(row, "PONum") for row in orders.fresh(rows)} - told
             told |= changed
             for group in _groups(sorted(changed)):
@@ -289,7 +294,7 @@ class Reader:
         where = _RECEIVED if everything else _since(receipts)
         found = set[int]()
         select = ("VendorNum", "PurPoint", "PackSlip", "PackLine", "PONum", *_STAMPED)
-        async for rows in self._client.pages(RECEIPT_LINES, where=where, select=select):
+        async for rows in self._client.changes(RECEIPT_LINES, after=0, where=where, select=select, size=NARROW_PAGE):
             found.update(integer(row, "PONum") for row in receipts.fresh(rows))
         return found - {0}
 
@@ -332,7 +337,7 @@ class Reader:
 
     async def _billable(self) -> AsyncIterator[list[int]]:
         seen = set[int]()
-        async for rows in self._client.pages(ORDERS, where=_BILLABLE, select=("PONum",)):
+        async for rows in self._client.changes(ORDERS, after=0, where=_BILLABLE, select=("PONum",), size=NARROW_PAGE):
             found = {integer(row, "PONum") for row in rows}
             seen |= found
             yield sorted(found)
