@@ -96,7 +96,7 @@ class Facts:
     vendor_with_defaults: str
     account_with_defaults: str
     default_dimensions: Mapping[str, str]
-    """What the two above bring with them by themselves; the one of them that brings nothing is a plain one."""
+    """What the two above bring with them by themselves, if anything; one that brings nothing is a plain one."""
     blocked_vendor: str
     account: str
     other_account: str
