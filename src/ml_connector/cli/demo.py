@@ -19,7 +19,7 @@ from ml_connector.cli.working import run_flows
 if TYPE_CHECKING:
     from ml_connector.engine.process import Process
 
-CONNECTIONS: Final = ("acme-bc", "acme-b1", "acme-acumatica", "acme-epicor")
+CONNECTIONS: Final = ("acme-bc", "acme-b1", "acme-acumatica", "acme-epicor", "acme-visma")
 """By their names in the file below; worked one after the other, so that what is told of one stays together."""
 _ACUMATICA: Final = "Acumatica"
 _EPICOR: Final = "Epicor Kinetic"
@@ -29,6 +29,7 @@ _SYSTEMS: Final = {
     "Business Central": ("DEMO_BC_URL", 20),
     _EPICOR: ("DEMO_EPICOR_URL", 30),
     "SAP Business One": ("DEMO_B1_URL", 40),
+    "Visma.net": ("DEMO_VISMA_URL", 50),
 }
 """The simulated systems: the variable of the file that holds the address, and the port counted from the first."""
 _IMPORT_DELAY: Final = "0.2"
@@ -133,6 +134,35 @@ connections:
         - {basware: projectCode, list: projects, erp: Project}
       tax_codes: *tax_codes
       tolerance: {EUR: "0.02"}
+
+  acme-visma:
+    # The road that runs the other way: its suppliers' invoices go into Basware.
+    company: "5000"
+    basware:
+      <<: *basware
+      network_username: acme-network
+      network_password: ${env:DEMO_NETWORK_SECRET}
+      buyer_name: Acme Trading 5000
+      buyer_endpoint: "0192:900005000"
+    erp:
+      system: visma-net
+      base_url: ${env:DEMO_VISMA_URL}
+      token_url: ${env:DEMO_VISMA_URL}/connect/token
+      company_id: "5000001"
+      tenant_id: b0418d84-81ea-5b9d-bca1-a9b6f0586838
+      client_id: isv_ml_connector
+      client_secret: ${env:DEMO_VISMA_SECRET}
+      invoice_route: network
+      write_back: note
+    flows:
+      supplier-invoices: {every: 1m}
+      statuses: {every: 1m}
+    mapping:
+      dimensions:
+        - {basware: costCenterCode, list: costCenters, erp: "1"}
+        - {basware: projectCode, list: projects, erp: Project}
+        - {basware: dimCode1, list: ACC_LIST_1, erp: "2"}
+        - {basware: dimCode2, list: ACC_LIST_2, erp: "3"}
 """
 
 
@@ -227,6 +257,8 @@ def _values(base: int) -> Mapping[str, str]:
         "DEMO_ACUMATICA_SECRET": "acumatica-secret",
         "DEMO_EPICOR_API_KEY": "epicor-api-key",
         "DEMO_EPICOR_SECRET": "epicor-secret",
+        "DEMO_NETWORK_SECRET": "network-secret",
+        "DEMO_VISMA_SECRET": "visma-secret",
     }
 
 
