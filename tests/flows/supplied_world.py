@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -132,7 +132,7 @@ class World:
 @asynccontextmanager
 async def opened(
     database_url: str, home: Path, *, vendors: int = 20, orders: int = 10, invoices: int | None = 3
-) -> AsyncIterator[World]:
+) -> AsyncGenerator[World]:
     """The world, with nothing applied yet."""
     clock = Clock()
     company = found(CODE, today=clock.now().date(), vendors=vendors, orders=orders, invoices=invoices)
