@@ -13,7 +13,10 @@ import structlog
 
 from bench.report import Report, write_readme
 
-NAMES: Final = ("transfer", "transfer-sap", "transfer-acumatica", "vendors", "unchanged", "webhooks", "idle", "start")
+NAMES: Final = (
+    "transfer", "transfer-sap", "transfer-acumatica", "transfer-epicor", "vendors", "unchanged", "webhooks", "idle",
+    "start",
+)  # fmt: skip
 
 
 def main() -> int:

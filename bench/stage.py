@@ -35,22 +35,26 @@ BASWARE: Final = "basware"
 LEDGER: Final = "business-central"
 SAP: Final = "sap-business-one"
 ACUMATICA: Final = "acumatica"
-_PORTS: Final = {BASWARE: 0, ACUMATICA: 10, LEDGER: 20, SAP: 40}
+EPICOR: Final = "epicor-kinetic"
+_PORTS: Final = {BASWARE: 0, ACUMATICA: 10, LEDGER: 20, EPICOR: 30, SAP: 40}
 TAX_CODES: Final = {"T24": "VAT24", "T14": "VAT14", "T10": "VAT10", "T0": "VAT0"}
 DIMENSIONS: Final = {
     "costCenterCode": "DEPARTMENT", "projectCode": "PROJECT", "dimCode1": "AREA", "dimCode2": "CAMPAIGN",
 }  # fmt: skip
 SAP_DIMENSIONS: Final = {"costCenterCode": "1", "projectCode": "Project", "dimCode1": "2", "dimCode2": "3"}
 ACUMATICA_DIMENSIONS: Final = {"costCenterCode": "Subaccount.1", "projectCode": "Project", "dimCode1": "Subaccount.2"}
+EPICOR_DIMENSIONS: Final = {"costCenterCode": "2", "projectCode": "4", "dimCode1": "3"}
 LISTS: Final = {
     "costCenterCode": "costCenters", "projectCode": "projects", "dimCode1": "ACC_LIST_1", "dimCode2": "ACC_LIST_2",
 }  # fmt: skip
 SAP_USER: Final = "basware"
 ACUMATICA_USER: Final = "basware"
 ACUMATICA_SITE: Final = "acme"
+EPICOR_USER: Final = "basware"
+EPICOR_INSTANCE: Final = "KineticLive"
 SECRETS: Final = {
     "BS": "basware-secret", "BC": "bc-secret", "B1": "sap-secret", "AC": "acumatica-client-secret",
-    "AP": "acumatica-secret", "WT": "webhook-token-123456",
+    "AP": "acumatica-secret", "EK": "epicor-api-key", "EP": "epicor-secret", "WT": "webhook-token-123456",
 }  # fmt: skip
 
 
@@ -72,6 +76,11 @@ def tenant(code: str) -> str:
 def client_id(code: str) -> str:
     """The connected application of such a tenant."""
     return f"8e0761d9-f4ec-2d4b-a60f-bce2708c6fdd@{tenant(code)}"
+
+
+def epicor_company(code: str) -> str:
+    """The id of a company in the simulated Epicor Kinetic."""
+    return f"EPIC{code}"
 
 
 @dataclass(slots=True)
@@ -242,10 +251,18 @@ def _acumatica(address: str, code: str) -> dict[str, str]:
     }  # fmt: skip
 
 
+def _epicor_kinetic(address: str, code: str) -> dict[str, str]:
+    return {
+        "base_url": f"{address}/{EPICOR_INSTANCE}", "company": epicor_company(code), "api_key": "${env:EK}",
+        "username": EPICOR_USER, "password": "${env:EP}",
+    }  # fmt: skip
+
+
 _ERPS: Final = {
     LEDGER: (_business_central, DIMENSIONS),
     SAP: (_sap_business_one, SAP_DIMENSIONS),
     ACUMATICA: (_acumatica, ACUMATICA_DIMENSIONS),
+    EPICOR: (_epicor_kinetic, EPICOR_DIMENSIONS),
 }
 
 

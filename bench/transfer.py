@@ -29,7 +29,7 @@ CALLS_GOAL: Final = 5.0
 _NOT_COUNTED: Final = re.compile(
     r"^/(v1/accountingDocuments\?|basware-sandbox/)|/token|/b1s/v2/Log(in|out)$|/auth/logout$"
 )
-_ROOT: Final = re.compile("/v2.0/|/b1s/v2/|/entity/Default/[0-9.]+/")
+_ROOT: Final = re.compile("/v2.0/|/b1s/v2/|/entity/Default/[0-9.]+/|/odata/[^/]+/")
 _ID: Final = re.compile(r"\(.*?\)|[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -48,7 +48,10 @@ class Ledger:
     """Additions to the connection's mapping."""
     before: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What its control pages are told beforehand."""
+    in_each: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What they are told of each company."""
     note: str = ""
+    invoices: int = INVOICES
     calls_goal: float | None = CALLS_GOAL
 
 
@@ -67,8 +70,8 @@ async def measure_into(ledger: Ledger) -> Report:
     """Alternately the product and the bare loop, each with companies of its own."""
     report = Report(
         ledger.title,
-        f"""{INVOICES} approved invoices of one to three lines wait in Basware; the time is from the order to begin
-        until the last one is posted in {ledger.name} and Basware was told. The product: a `Process` working one
+        f"""{ledger.invoices} approved invoices of one to three lines wait in Basware; the time is from the order to
+        begin until the last one is posted in {ledger.name} and Basware was told. The product: a `Process` working one
         connection, every step in the database and the trail. {ROUNDS} rounds each, in turns, after one of each to
         warm up, against systems that answer as fast as they can; then {SLOW_ROUNDS} rounds with a ledger that takes
         {LATENCY * 1000:.0f} ms for every call. {ledger.note}
@@ -88,13 +91,14 @@ async def measure_into(ledger: Ledger) -> Report:
                 for who in ("product", "bare"):
                     await served.forget_calls()
                     code = f"{who[0].upper()}{turn}"
-                    seconds = await (_durable(process, code) if who == "product" else _plain(served, code, ledger))
+                    carried = _durable(process, code, ledger) if who == "product" else _plain(served, code, ledger)
+                    seconds = await carried
                     await _proven(served, code, ledger)
                     if turn > ROUNDS:
-                        slow[who].append(INVOICES / seconds)
+                        slow[who].append(ledger.invoices / seconds)
                     elif turn:
-                        rates[who].append(INVOICES / seconds)
-                        counted[who] = _per_invoice(await served.calls())
+                        rates[who].append(ledger.invoices / seconds)
+                        counted[who] = _per_invoice(await served.calls(), ledger.invoices)
         finally:
             await process.close()
     _tell(report, rates, counted, calls_goal=ledger.calls_goal)
@@ -107,19 +111,22 @@ async def _found(served: Sandbox, settings: Settings, ledger: Ledger) -> None:
     for page, asked in ledger.before.items():
         await served.control(ledger.system, page, asked)
     codes = [f"{who}{turn}" for turn in range(ROUNDS + 1 + SLOW_ROUNDS) for who in "PB"]
-    await served.found(*codes, ledger=ledger.system, vendors=320, orders=0, invoices=INVOICES)
+    await served.found(*codes, ledger=ledger.system, vendors=320, orders=0, invoices=ledger.invoices)
+    for page, asked in ledger.in_each.items():
+        for code in codes:
+            await served.control(ledger.system, page, {"company": code, **asked})
     ours = {code: connection(served, code, ledger=ledger.system) for code in codes if code[0] == "P"}
     for each in ours.values():
         each["mapping"] |= ledger.mapping
     await configure(settings, {f"transfer-{code.lower()}": each for code, each in ours.items()})
 
 
-async def _durable(process: Process, code: str) -> float:
+async def _durable(process: Process, code: str, ledger: Ledger) -> float:
     started = time.perf_counter()
     (run,) = await run_flows(process, f"transfer-{code.lower()}", [Flow.INVOICES])
     seconds = time.perf_counter() - started
     assert run["outcome"] == "ok", run
-    assert run["counts"]["posted"] == INVOICES, run
+    assert run["counts"]["posted"] == ledger.invoices, run
     return seconds
 
 
@@ -127,26 +134,26 @@ async def _plain(served: Sandbox, code: str, ledger: Ledger) -> float:
     started = time.perf_counter()
     async with bare(served, code, ledger.open) as loop:
         count = await loop.transfer()
-    assert count == INVOICES, count
+    assert count == ledger.invoices, count
     return time.perf_counter() - started
 
 
 async def _proven(served: Sandbox, code: str, ledger: Ledger) -> None:
     """Both did the whole work: every bill is posted and every document answered."""
     bills = (await served.control(ledger.system, f"bills?company={code}"))["bills"]
-    assert len(bills) == INVOICES, len(bills)
+    assert len(bills) == ledger.invoices, len(bills)
     assert all(bill["status"].lower() == "open" for bill in bills)
     waiting = (await served.control(BASWARE, f"documents?company={code}"))["documents"]
     assert all(document["transferResponseCount"] == 1 for document in waiting)
 
 
-def _per_invoice(calls: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
+def _per_invoice(calls: dict[str, list[dict[str, Any]]], invoices: int) -> dict[str, float]:
     kinds: Counter[str] = Counter()
     for system, made in calls.items():
         for call in made:
             if not _NOT_COUNTED.search(call["path"]):
                 kinds[f"{system} {call['method']} {_kind(call['path'])}"] += 1
-    return {kind: count / INVOICES for kind, count in kinds.most_common()}
+    return {kind: count / invoices for kind, count in kinds.most_common()}
 
 
 def _kind(path: str) -> str:
