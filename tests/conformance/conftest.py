@@ -14,4 +14,11 @@ pytest.register_assert_rewrite(
     "conformance.settling",
     "conformance.approving",
     "conformance.enduring",
+    "conformance.source_stage",
+    "conformance.source_signing_in",
+    "conformance.source_pages",
+    "conformance.source_changes",
+    "conformance.source_invoices",
+    "conformance.source_notes",
+    "conformance.source_faults",
 )
