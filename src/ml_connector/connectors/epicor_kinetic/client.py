@@ -207,12 +207,15 @@ class Kinetic:
         return body
 
     async def _learns(self, of: EntitySet, where: Where | None, refusal: ConnectorError) -> bool:
-        """True where `GetRows` answers what the set did not, which is remembered from then on."""
+        """True where `GetRows` answers what the set did not, which is remembered from then on.
+
+        Raises Unavailable where it answers nothing now: that says more than a set that may never answer.
+        """
         if refusal.status not in (400, 500):
             return False
         try:
             await self._rows_page(of, where, (), _FIRST_PAGE)
-        except (Refused, Unavailable):
+        except Refused:
             return False
         self._by_rows.add(of.name)
         return True

@@ -177,6 +177,9 @@ class Desk:
         writer = Writer(self._client, bill, plan, group=group, about=about_of(bill))
         async with self._groups.gate(group), self._groups.unlocked_after(group):
             await self._poster.wait_until_free(group)
+            now = await self._finder.header(bill, draft.id)
+            if now is not None and status_of(now) is not BillStatus.DRAFT:
+                return ledger_bill_of(now)  # it was off hold, and its group was posted while we waited
             try:
                 return _as_draft(await on_fresh_rows(writer.complete))
             except Strayed:
