@@ -129,7 +129,9 @@ def post_group(books: Books, group: Row) -> None:
     faults = {head["InvoiceNum"]: posting_fault(books, head) for head in heads}
     if holder:
         faults = dict.fromkeys(faults, f"Group {group_id} is in use by user {holder}.")
-    if books.switches.whole_group and any(faults.values()):
+    held = {head["InvoiceNum"] for head in heads if head.get("InvoiceHeld")}
+    if books.switches.whole_group and any(fault for number, fault in faults.items() if number not in held):
+        # What is on hold stays by itself, and keeps nobody (Epicor dossier 9.1).
         kept = "Another invoice of the group cannot be posted."
         faults = {number: fault or kept for number, fault in faults.items()}
     for head in heads:
