@@ -69,10 +69,15 @@ def admission_of(key: str) -> Admission:
 def invoice_objection(invoice: SupplierInvoice, rules: MappingRules) -> Finding | None:
     """What keeps an invoice from being sent, None for nothing. Nothing is completed by guess, no identity cut."""
     if not invoice.reference:
-        return Finding(Reason.NUMBER_MISSING, invoice.key)
+        return _objection("the supplier's invoice number is missing")
     if invoice.invoice_date is None:
-        return Finding(Reason.DATE_MISSING, "invoice date")
+        return _objection("the invoice date is missing")
     return _length_objection(invoice) or _sums_objection(invoice, rules.tolerance.get(invoice.currency, Decimal(0)))
+
+
+def _objection(words: str) -> Finding:
+    """A reason of its own: the ones of coded invoices tell the clerk to correct them in the payables system."""
+    return Finding(Reason.CANNOT_ENTER, words)
 
 
 def _length_objection(invoice: SupplierInvoice) -> Finding | None:
@@ -80,9 +85,7 @@ def _length_objection(invoice: SupplierInvoice) -> Finding | None:
         for what, value in _identities(invoice):
             exact(value, _LENGTHS[what], what=what, of=invoice.key)
     except Refused as error:
-        too_long = error.findings[0]
-        is_number = len(invoice.reference) > _LENGTHS["number"]
-        return Finding(Reason.NUMBER_TOO_LONG, invoice.reference) if is_number else too_long
+        return _objection(error.findings[0].subject)
     return None
 
 
@@ -98,17 +101,17 @@ def _identities(invoice: SupplierInvoice) -> Iterator[tuple[str, str]]:
 
 def _sums_objection(invoice: SupplierInvoice, tolerance: Decimal) -> Finding | None:
     if not invoice.lines:
-        return Finding(Reason.SUMS_DIFFER, f"{invoice.key} has no lines")
+        return _objection(f"{invoice.key} has no lines")
     lines = add_up(line.net for line in invoice.lines)
     if abs(lines - invoice.net) > tolerance:
-        return Finding(Reason.SUMS_DIFFER, f"the lines come to {lines}, the net sum is {invoice.net}")
+        return _objection(f"the lines come to {lines}, the net sum is {invoice.net}")
     if abs(invoice.net + invoice.tax - invoice.gross) > tolerance:
         said = f"net {invoice.net} and tax {invoice.tax} do not make {invoice.gross}"
-        return Finding(Reason.SUMS_DIFFER, said)
+        return _objection(said)
     try:
         write_json(_sums(invoice) | {"invoiceLine": _lines(invoice)})
     except ValueError as error:  # a sum with more digits than JSON carries
-        return Finding(Reason.SUMS_DIFFER, str(error))
+        return _objection(str(error))
     return None
 
 
