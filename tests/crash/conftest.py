@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from crash_ledgers import WAYS, Way
 from crash_world import Nursery, Opened, Sandbox, World
+from inbound_opening import inbound, open_inbound, route  # noqa: F401 - fixtures
 
 from ml_connector.operations.configuration import parse_configuration
 from ml_connector.operations.connections import apply

@@ -64,11 +64,8 @@ def _fork(order: dict[str, Any]) -> int:
 async def _act(order: dict[str, Any]) -> int:
     # Waits are shorter here than real systems are given: the tests sit through them many times.
     workplace.FIRST_WAIT = order["first_wait"]
-    connector: Any = importlib.import_module(order["connector"])
-    connector.CAPABILITIES = dataclasses.replace(connector.CAPABILITIES, write_settles_after=order["settles_after"])
-    if order["patience"]:
-        defaults = getattr(connector, order["waiting"]).__init__.__kwdefaults__
-        defaults["patience"] = dataclasses.replace(defaults["patience"], **order["patience"])
+    if order["connector"]:
+        _shorten_waits(order)
     settings = Settings(home=order["home"], database_url=order["database_url"], **order.get("settings", {}))
     process = await Process.open(settings, pool_size=order.get("pool_size", 10))
     try:
@@ -76,6 +73,14 @@ async def _act(order: dict[str, Any]) -> int:
     finally:
         await process.close()
     return 0
+
+
+def _shorten_waits(order: dict[str, Any]) -> None:
+    connector: Any = importlib.import_module(order["connector"])
+    connector.CAPABILITIES = dataclasses.replace(connector.CAPABILITIES, write_settles_after=order["settles_after"])
+    if order["patience"]:
+        defaults = getattr(connector, order["waiting"]).__init__.__kwdefaults__
+        defaults["patience"] = dataclasses.replace(defaults["patience"], **order["patience"])
 
 
 async def _work(process: Process) -> None:

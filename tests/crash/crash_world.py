@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from crash_invoices import invoices
@@ -270,8 +270,8 @@ class World:
         with self.connect() as database:
             return database.execute(sql, values).fetchall()  # pyright: ignore[reportArgumentType]
 
-    def bills(self, code: str | None = None) -> list[Fields]:
-        return self.sandbox.bills_of(self.way.ledger, code or self.companies[0], rows=False)
+    def bills(self, code: str | None = None, *, rows: bool = False) -> list[Fields]:
+        return self.sandbox.bills_of(self.way.ledger, code or self.companies[0], rows=rows)
 
     def documents(self, code: str | None = None) -> list[Fields]:
         return self.sandbox.documents(code or self.companies[0])
@@ -284,10 +284,12 @@ class World:
         `drafts`: a good one may have left a draft beside its bill.
         """
         code = code or self.companies[0]
-        bills = [each for each in self.bills(code) if not (drafts and each["standing"] == DRAFT)]
+        bills = [each for each in self.bills(code, rows=True) if not (drafts and each["standing"] == DRAFT)]
         standing = Counter((each["vendorInvoiceNumber"], each["standing"]) for each in bills)
         wanted = Counter({(each["invoiceNumber"], POSTED): 1 for each in good})
         assert standing == wanted, (code, standing - wanted, wanted - standing, self.story())
+        coded = {each["vendorInvoiceNumber"]: [row["account"] for row in each["rows"]] for each in bills}
+        assert coded == {each["invoiceNumber"]: _accounts(each) for each in good}, self.story()
         there = {each["invoiceId"]: each for each in self.documents(code)}
         posted = {each["vendorInvoiceNumber"]: each["number"] for each in bills}
         for each in good:
@@ -310,12 +312,23 @@ class World:
         return told + "\n" + "\n".join(child.told()[-1500:] for child in self.children)
 
 
+class Connecting(Protocol):
+    """Whatever knows the database."""
+
+    def connect(self) -> psycopg.Connection[dict[str, Any]]: ...
+
+
+def _accounts(invoice: Fields) -> list[str]:
+    """What its rows are coded to."""
+    return [row["accountCode"] for row in invoice["codingRows"]]
+
+
 class Checkpoint:
     """Stops transactions that write a step into the trail right before their commit, until it is opened."""
 
     _locks = count(4711)
 
-    def __init__(self, world: World, step: str, *, connection: str | None = None) -> None:
+    def __init__(self, world: Connecting, step: str, *, connection: str | None = None) -> None:
         self.lock = next(self._locks)
         self.gate = world.connect()
         self.gate.execute(f"SELECT pg_advisory_lock({self.lock})")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from simulation.ledgers import LEDGERS, Ledger
+from simulation.sources import SOURCES, Source
 
 Fields = dict[str, Any]
 T = TypeVar("T")
@@ -24,12 +25,13 @@ _OFFSETS = (0, 1, *range(10, 60, 10))
 
 
 class Systems:
-    """Basware and every ledger, served until closed."""
+    """Basware and every ERP, served until closed."""
 
     def __init__(self, log: Path, *options: str) -> None:
         base = _free_base()
         self.basware = f"http://127.0.0.1:{base}"
-        self._addresses = {ledger.system: f"http://127.0.0.1:{base + ledger.offset}" for ledger in LEDGERS}
+        erps = (*LEDGERS, *SOURCES)
+        self._addresses = {erp.system: f"http://127.0.0.1:{base + erp.offset}" for erp in erps}
         command = [sys.executable, "-m", "ml_connector.sandbox", "--port-base", str(base), *options]
         with log.open("wb") as output:
             self._child = subprocess.Popen(command, stdout=output, stderr=output)
@@ -40,9 +42,9 @@ class Systems:
         """Of all systems, Basware first."""
         return [self.basware, *self._addresses.values()]
 
-    def address_of(self, ledger: Ledger) -> str:
-        """Where a ledger is served."""
-        return self._addresses[ledger.system]
+    def address_of(self, erp: Ledger | Source) -> str:
+        """Where an ERP is served."""
+        return self._addresses[erp.system]
 
     def close(self) -> None:
         """Ends the process."""
@@ -57,6 +59,16 @@ class Systems:
         for page, told in ledger.founded.items():
             for code in codes:
                 call("POST", f"{self.address_of(ledger)}/_sandbox/{page}", {"company": code, **told})
+
+    def found_in_source(self, source: Source, codes: Sequence[str], *, vendors: int, **more: int) -> None:
+        """Founds companies in Basware and an ERP whose invoices go there, without any unless it is told."""
+        asked = {"codes": list(codes), "vendors": vendors, "orders": 0, "invoices": 0, **more}
+        call("POST", f"{self.address_of(source)}/_sandbox/companies", asked)
+        call("POST", f"{self.basware}/_sandbox/companies", {**asked, "invoices": 0})
+
+    def entered(self, code: str) -> Fields:
+        """What came into Basware for a company: {inbound, documents, duplicates, ...}."""
+        return call("GET", f"{self.basware}/_sandbox/inbound?company={code}")
 
     def bills_of(self, ledger: Ledger, code: str, *, rows: bool = True) -> list[Fields]:
         """Every bill and draft of a company, in the words that all ledgers share."""
