@@ -60,6 +60,8 @@ class Way:
     """How the ledger's own actions are waited for; nothing where it has none."""
     waiting: str = "Desk"
     """Which class of the module is told."""
+    costs: int = 1
+    """How many times the usual calls an invoice takes: where many are posted, so many fewer do."""
     beside: Mapping[str, Call] = field(default_factory=dict[str, Call])
     """Writes that make no bill: of what bills are put into."""
 
@@ -293,6 +295,7 @@ EPICOR_WAY = Way(
     expiring={"expire-tokens": {}},
     patience={"first": 0.02, "longest": 0.1, "at_most": 30.0, "held": 5.0},
     waiting="KineticLedger",
+    costs=4,
 )  # fmt: skip
 WAYS = (BUSINESS_CENTRAL_WAY, SAP_BUSINESS_ONE_WAY, ACUMATICA_WAY, EPICOR_WAY)
 

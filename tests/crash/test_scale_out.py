@@ -53,14 +53,15 @@ async def test_two_workers_share_the_connections_and_one_is_killed_half_way(open
 
 AT_CHECKPOINTS = ("received", "to create", "created", "posted")
 AT_RANDOM = 2
-EACH = 12
+EACH, AT_LEAST = 12, 6
 
 
 async def test_stopped_workers_come_back_after_the_take_over_and_do_no_harm(open_world: Opened, way: Way) -> None:
     steps = [step for step in AT_CHECKPOINTS if step in way.steps]
     world = await open_world(len(steps) + len(way.answers) + AT_RANDOM)
     world.widen()
-    offered = {code: world.offer(code, EACH) for code in world.companies}
+    each = max(EACH // way.costs, AT_LEAST)
+    offered = {code: world.offer(code, each) for code in world.companies}
     traps = set_traps(world, steps, offered)
     zombies = world.workers(len(world.companies), concurrency=1, pool_size=1)
     world.ask_for_runs("invoices")
@@ -70,7 +71,7 @@ async def test_stopped_workers_come_back_after_the_take_over_and_do_no_harm(open
     world.sandbox.release(drop=False)
 
     (heir,) = world.workers(1, concurrency=len(world.companies), pool_size=5)
-    until(lambda: world.finished() == len(world.companies) * EACH, "the other has finished their work")
+    until(lambda: world.finished() == len(world.companies) * each, "the other has finished their work")
     for zombie in zombies:
         zombie.send(signal.SIGCONT)
     until(lambda: world.working() >= {zombie.pid for zombie in zombies}, "they are awake again")
@@ -81,9 +82,9 @@ async def test_stopped_workers_come_back_after_the_take_over_and_do_no_harm(open
     heir.send(signal.SIGTERM)
     assert heir.ended() == 0, heir.told()
     for code in world.companies:
-        offered[code] += world.offer(code, 2, number_from=EACH)
+        offered[code] += world.offer(code, 2, number_from=each)
     world.ask_for_runs("invoices")
-    until(lambda: world.finished() == len(world.companies) * (EACH + 2), "they work as before")
+    until(lambda: world.finished() == len(world.companies) * (each + 2), "they work as before")
     for code, documents in offered.items():
         world.check(documents, code=code, drafts=code in drafts)
     for zombie in zombies:

@@ -27,16 +27,17 @@ def assert_ends_soon(child: Child) -> None:
 async def test_a_worker_told_to_end_in_mid_work_leaves_all_to_the_next(open_world: Opened) -> None:
     world = await open_world(CONNECTIONS)
     world.widen()
-    offered = {code: world.offer(code, INVOICES) for code in world.companies}
+    invoices = INVOICES // world.way.costs
+    offered = {code: world.offer(code, invoices) for code in world.companies}
     (first,) = world.workers(1)
     world.ask_for_runs("invoices")
     until(lambda: world.finished() >= 10, "some are done")
     assert_ends_soon(first)
-    assert 10 <= world.finished() < CONNECTIONS * INVOICES
+    assert 10 <= world.finished() < CONNECTIONS * invoices
     assert world.query("SELECT id FROM procrastinate_jobs WHERE status = 'doing'") == []
     assert world.query("SELECT key FROM document WHERE intent IS NOT NULL OR status = 'unconfirmed'") == []
     (second,) = world.workers(1)
-    until(lambda: world.finished() == CONNECTIONS * INVOICES, "the next has done the rest")
+    until(lambda: world.finished() == CONNECTIONS * invoices, "the next has done the rest")
     for code, documents in offered.items():
         world.check(documents, code=code)
     assert_ends_soon(second)
