@@ -235,6 +235,43 @@ connections:
     assert key == "connections.acme-bc.mapping.tax_ids"
 
 
+SUPPLYING = """
+connections:
+  acme-visma:
+    company: "5000"
+    basware: {region: eu, client_id: acme, client_secret: hush, network_username: acme, network_password: hush,
+              buyer_name: Acme, buyer_endpoint: "0192:1"}
+    erp: {system: visma-net, company_id: "5000001", tenant_id: 5d0c1f8e-2f44-4f1c-9a0b-6f2b9e0d7a11, client_id: isv,
+          client_secret: hush, first_invoice_date: 2026-01-01, webhook_key: hush}
+    flows:
+      supplier-invoices: {webhook: true}
+"""
+
+
+def test_an_erp_that_gives_its_invoices_has_flows_of_its_own(parse: Parse) -> None:
+    connection = parse(SUPPLYING).connections[0]
+    assert connection.erp.values["first_invoice_date"] == "2026-01-01"
+    assert {Flow.INVOICES, Flow.PAYMENTS}.isdisjoint(connection.flows)
+    by_notification = {flow for flow, schedule in connection.flows.items() if schedule.webhook}
+    assert by_notification == {Flow.SUPPLIER_INVOICES, Flow.STATUSES}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "words"),
+    [
+        ("2026-01-01", "1.1.2026", "erp.first_invoice_date", "A date is written as 2026-01-31."),
+        (", webhook_key: hush", "", "flows.supplier-invoices.webhook", "set `webhook_key`"),
+        (" network_password: hush,", "", "basware", "network_password of the Basware side"),
+        ("webhook_key: hush", "invoice_route: post", "erp.invoice_route", "network or smartpdf"),
+    ],
+)
+def test_what_the_way_in_needs_is_demanded_with_the_file(
+    parse: Parse, old: str, new: str, key: str, words: str
+) -> None:  # fmt: skip
+    found = {each[1]: each[2] for each in faults(parse, SUPPLYING.replace(old, new, 1))}
+    assert words in found[f"connections.acme-visma.{key}"], found
+
+
 def test_an_unknown_system_does_not_hide_other_faults(parse: Parse, text: str) -> None:
     wrong = text.replace("business-central", "sapp").replace('"0.02"', "0.02").replace("eu\n", "xx\n")
     assert [(line, key) for line, key, _ in faults(parse, wrong)] == [

@@ -27,6 +27,7 @@ from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.manifest import Manifest
 from ml_connector.engine.process import utc_now
 from ml_connector.engine.schedules import DEFAULTS, FlowSchedule, flows_of
+from ml_connector.operations.announcements import SIGNATURE_KEY
 from ml_connector.operations.faults import ConfigurationError, Fault, Place, nearest, render
 from ml_connector.operations.references import References
 from ml_connector.operations.sections import (
@@ -201,6 +202,7 @@ class _Reading:
             line=self.source.line(place),
         )
         self._check_route(accepted, connector, payables, place)
+        self._check_signature(accepted, connector, place)
         self._advise_on_secrets(accepted, place)
         return accepted
 
@@ -223,6 +225,16 @@ class _Reading:
                 payables.open_inbound(side, str(route), utc_now, None)
         except Refused as refused:
             self._add((*place, payables.manifest.id), refused.findings[0].sentence())
+
+    def _check_signature(self, accepted: ConnectionConfiguration, connector: ErpConnector, place: Place) -> None:
+        """Where a person brings the key that an ERP signs its calls with, no call is believed without it."""
+        keyed = any(each.name == SIGNATURE_KEY for each in connector.manifest.fields)
+        if not keyed or SIGNATURE_KEY in accepted.erp.secrets:
+            return
+        for flow, schedule in accepted.flows.items():
+            if schedule.webhook and flow in connector.capabilities.announces:
+                said = f"Calls of {connector.manifest.name} are believed by their signature: set `{SIGNATURE_KEY}`."
+                self._add((*place, "flows", str(flow), "webhook"), said)
 
     def _advise_on_secrets(self, accepted: ConnectionConfiguration, place: Place) -> None:
         for side, settings in (("basware", accepted.basware), ("erp", accepted.erp)):

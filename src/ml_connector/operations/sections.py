@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Final, Literal
@@ -78,10 +79,18 @@ def _address(value: str) -> str:
     return value
 
 
+def _day(value: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise ValueError("A date is written as 2026-01-31.") from None
+
+
 Text = Annotated[str, StringConstraints(strict=True, min_length=1)]
 FieldName = Annotated[str, StringConstraints(strict=True, pattern=_FIELD_NAME)]
 Currency = Annotated[str, StringConstraints(strict=True, pattern="^[A-Z]{3}$")]
 Address = Annotated[Text, AfterValidator(_address)]
+Day = Annotated[Text, AfterValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 Amount = Annotated[Decimal, BeforeValidator(_amount), WithJsonSchema({"type": ["string", "integer"], "minimum": 0})]
 Count = Annotated[str, BeforeValidator(_count), WithJsonSchema({"type": ["string", "integer"], "minimum": 0})]
 Duration = Annotated[
@@ -315,6 +324,8 @@ def _type(form: FormField) -> Any:
         return Annotated[Literal[form.choices], WithJsonSchema(schema)]
     if form.name.endswith("_url"):
         return Address
+    if form.name.endswith("_date"):
+        return Day
     return Count if (form.default or form.example).isdigit() and not form.secret else Text
 
 
