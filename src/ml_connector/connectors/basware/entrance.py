@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
-from ml_connector.connectors.basware.errors import SYSTEM, error_of, refused
+from ml_connector.connectors.basware.errors import SYSTEM, error_of, is_web_page, refused
 from ml_connector.connectors.basware.network import FILES_PATH, INVOICES_PATH, NOTIFICATIONS_PATH, file_name
 from ml_connector.connectors.errors import OutcomeUnknown
 from ml_connector.connectors.http import HttpClient, Reply
@@ -66,7 +66,7 @@ class Entrance:
             headers=self._signed({}),
             authorized=False,
         )
-        if reply.ok:
+        if reply.ok and not is_web_page(reply):
             return
         error = error_of(reply, attempted=Reason.RECORD_REFUSED, subject=subject)
         if reply.status in NOTHING_ENTERED:
@@ -79,6 +79,9 @@ class Entrance:
         """Whether an invoice of that id is there."""
         reply = await self._read(f"{INVOICES_PATH}/{document_id}", {})
         if reply.ok:
+            # Somebody's page in between knows nothing of it; an answer without a body is one (dossier 9.2).
+            if reply.body.strip() and not isinstance(_json(reply), dict):
+                raise refused(Reason.UNEXPECTED, NETWORK, f"no invoice in the answer: {reply.text(200)}")
             return True
         if reply.status == 404:
             return False

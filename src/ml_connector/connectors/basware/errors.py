@@ -161,6 +161,13 @@ def error_of(reply: Reply, *, attempted: Reason = Reason.UNEXPECTED, subject: st
     )
 
 
+def is_web_page(reply: Reply) -> bool:
+    """True for a page of HTML, which is a proxy's or a portal's: Basware has none, whatever the status says."""
+    kind = next((value for name, value in reply.headers.items() if name.lower() == "content-type"), "")
+    beginning = reply.body.lstrip()[:16].lower()
+    return kind.lower().startswith("text/html") or beginning.startswith((b"<!doctype html", b"<html"))
+
+
 def refused(reason: Reason, subject: str, words: str = "") -> Refused:
     """A refusal of our own making."""
     return Refused(system=SYSTEM, findings=(Finding(reason, subject, words),))

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from ml_connector.connectors.base import Clock
 from ml_connector.connectors.basware.client import BaswareClient
 from ml_connector.connectors.basware.codes import document_id
-from ml_connector.connectors.basware.errors import SYSTEM, error_of, refused
+from ml_connector.connectors.basware.errors import SYSTEM, error_of, is_web_page, refused
 from ml_connector.connectors.errors import OutcomeUnknown
 from ml_connector.connectors.http import HttpClient, Reply
 from ml_connector.records.invoice import Attachment
@@ -78,9 +78,11 @@ class SmartPdf:
         reply = await self._http.write(
             "PUT", admission.address, content=content, headers={"Content-Type": PDF}, authorized=False
         )
-        if reply.ok:  # U22
+        if reply.ok and not is_web_page(reply):  # U22
             return
         said = _words(reply)
+        if reply.ok:
+            raise OutcomeUnknown(system=SYSTEM, detail=f"a page in place of an answer: {said}", status=reply.status)
         if reply.status == 403:
             # Too late by their clock. This call left nothing; whether an earlier one did is not known here.
             raise OutcomeUnknown(system=SYSTEM, detail=f"the upload address is over: {said}", status=reply.status)
