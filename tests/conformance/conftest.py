@@ -21,4 +21,6 @@ pytest.register_assert_rewrite(
     "conformance.source_invoices",
     "conformance.source_notes",
     "conformance.source_faults",
+    "conformance.source_entering",
+    "conformance.source_standings",
 )
