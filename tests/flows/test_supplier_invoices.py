@@ -80,7 +80,9 @@ async def test_an_order_waits_for_its_supplier_and_is_brought_on_by_the_run_that
     await world.run("tax-codes", "accounts", "dimensions", "payment-terms")
     await world.run("vendors")
     # As if Basware had turned this supplier down the first time.
-    await world.process.database.execute("UPDATE imported SET accepted_at = NULL WHERE flow = 'vendors'")
+    await world.process.database.execute(
+        "UPDATE imported SET status = 'rejected', unknown = true WHERE flow = 'vendors'"
+    )
     states = await world.run("purchase-orders")
     run = states["purchase-orders"]
     assert (run.outcome, run.counts["held"], run.counts["sent"]) == ("partial", 10, 0)
@@ -94,9 +96,7 @@ async def test_an_order_waits_for_its_supplier_and_is_brought_on_by_the_run_that
     assert len(waits) == 10, "each order's waiting is told once"
     await world.process.database.execute("UPDATE imported SET hash = 'other' WHERE flow = 'vendors'")
     assert (await world.run("vendors"))["vendors"].outcome == "ok"
-    left = await world.process.database.fetch(
-        "SELECT 1 FROM imported WHERE accepted_at IS NULL AND flow = 'purchase-orders'"
-    )
+    left = await world.process.database.fetch("SELECT 1 FROM import_pending WHERE flow = 'purchase-orders'")
     assert left == []
 
 

@@ -50,7 +50,10 @@ async def settle(imports: Imports, request: OpenRequest | None, *, done: bool = 
 
 
 async def fates(database: Database) -> dict[str, tuple[str, str | None]]:
-    rows = await database.fetch("SELECT code, status, message FROM imported ORDER BY code")
+    rows = await database.fetch(
+        """SELECT code, CASE WHEN pending.code IS NULL THEN status ELSE 'pending' END AS status, message FROM imported
+        LEFT JOIN import_pending pending USING (connection_id, flow, resource, code) ORDER BY code"""
+    )
     return {row["code"]: (row["status"], row["message"]) for row in rows}
 
 

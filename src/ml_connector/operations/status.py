@@ -173,8 +173,8 @@ _DOCUMENTS = """
     SELECT connection_id, status, count(*) AS number FROM document
     WHERE (cast(:c AS text) IS NULL OR connection_id = :c) GROUP BY connection_id, status"""
 _IMPORTS = """
-    SELECT connection_id, flow AS status, count(*) AS number FROM imported
-    WHERE status = 'pending' AND (cast(:c AS text) IS NULL OR connection_id = :c)
+    SELECT connection_id, flow AS status, count(*) AS number FROM import_pending
+    WHERE (cast(:c AS text) IS NULL OR connection_id = :c)
     GROUP BY connection_id, flow"""
 _FLOWS = """
     SELECT s.connection_id, s.flow, s.enabled, s.next_due, last.finished_at, last.outcome, last.counts, last.error,

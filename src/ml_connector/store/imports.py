@@ -101,7 +101,7 @@ class Imports:
             for active in (True, False):
                 chosen = [each for each in items if each.active is active]
                 if chosen:
-                    statement = _UPSERT if active else _UPDATE
+                    statement = _STAGE if active else _SWITCH_OFF
                     values = self._rows(chosen) | {"run": run_id, "at": at, "force": force}
                     rows = await transaction.execute(statement, values | ({} if active else _keys(chosen)))
                     changed.update((row.resource, row.code) for row in rows)
@@ -132,8 +132,9 @@ class Imports:
             row = await transaction.execute(
                 text(
                     """INSERT INTO imported (connection_id, flow, resource, code, erp_key, payload, hash, status,
-                        message, run_id, active, updated_at)
-                    VALUES (:c, :flow, '-', :key, :key, '{}', md5(:message), 'rejected', :message, :run, false, :at)
+                        message, unknown, run_id, active, updated_at)
+                    VALUES (:c, :flow, '-', :key, :key, '{}', md5(:message), 'rejected', :message, true, :run, false,
+                        :at)
                     ON CONFLICT (connection_id, flow, resource, code) DO UPDATE
                     SET message = :message, hash = md5(:message), run_id = :run, updated_at = :at
                     WHERE imported.hash <> md5(:message) RETURNING code"""
@@ -183,8 +184,8 @@ class Imports:
     async def accepted_vendors(self, numbers: Collection[str]) -> set[str]:
         """Those among these vendors' numbers that the payables system has accepted, in whatever version."""
         rows = await self._fetch(
-            "SELECT DISTINCT number FROM imported WHERE connection_id = :c AND flow = 'vendors' AND number IS NOT NULL "
-            "AND number = ANY(:numbers) AND accepted_at IS NOT NULL",
+            f"SELECT DISTINCT number FROM imported WHERE connection_id = :c AND flow = 'vendors' "
+            f"AND number IS NOT NULL AND number = ANY(:numbers) AND {is_accepted('imported')}",
             c=self.connection, numbers=list(numbers),
         )  # fmt: skip
         return {row["number"] for row in rows}
@@ -215,24 +216,25 @@ class Imports:
 
         So are those whose vendor has not been accepted, unless they are to go `without_vendor`.
         """
-        rows = await self._fetch(
-            f"""SELECT resource, code, erp_key, stage, cast(payload AS text) AS text, hash FROM imported
-            WHERE connection_id = :c AND flow = :flow AND stage = :stage AND status = 'pending'
-                AND (resource, code) > (:resource, :code)
-                AND (needs IS NULL OR cast(:without AS boolean) OR {_VENDOR_ACCEPTED})
-                AND hash NOT IN (SELECT sent.value FROM import_request, json_each_text(items) AS sent
-                                 WHERE connection_id = :c AND flow = :flow)
-            ORDER BY resource, code LIMIT :limit""",
-            c=self.connection, flow=self.flow, stage=stage, limit=limit, resource=after[0], code=after[1],
-            without=without_vendor,
-        )  # fmt: skip
-        return [StoredItem(**row) for row in rows]
+        values: dict[str, Any] = {
+            "c": self.connection, "flow": self.flow, "stage": stage, "resource": after[0], "code": after[1],
+            "limit": limit, "without": without_vendor,
+        }  # fmt: skip
+        async with self._transaction() as transaction:
+            # Their order is found in the narrow table, however many there are; the records by their keys.
+            chosen = (await transaction.execute(_PENDING, values)).all()
+            if not chosen:
+                return []
+            values = {"c": self.connection, "flow": self.flow}
+            values |= {"resources": sorted({row.resource for row in chosen}), "codes": [row.code for row in chosen]}
+            rows = (await transaction.execute(_RECORDS, values)).mappings().all()
+        found = {(row["resource"], row["code"]): StoredItem(**row) for row in rows}
+        return [found[row.resource, row.code] for row in chosen]
 
     async def stages(self) -> list[int]:
         """The stages that have something to send, in order."""
         rows = await self.database.fetch(
-            "SELECT DISTINCT stage FROM imported WHERE connection_id = :c AND flow = :flow AND status = 'pending' "
-            "ORDER BY stage",
+            "SELECT DISTINCT stage FROM import_pending WHERE connection_id = :c AND flow = :flow ORDER BY stage",
             c=self.connection, flow=self.flow,
         )  # fmt: skip
         return [row["stage"] for row in rows]
@@ -274,12 +276,18 @@ class Imports:
         for each in verdicts:
             alike[each.status, each.words].append(each)
         for (status, words), those in alike.items():
-            values = {
-                "c": self.connection, "flow": self.flow, "resource": resource, "at": at, "status": status,
-                "words": words or None, "codes": [each.code for each in those],
+            values: dict[str, Any] = {
+                "c": self.connection, "flow": self.flow, "resource": resource, "codes": [each.code for each in those],
                 "hashes": [each.hash for each in those],
             }  # fmt: skip
-            await transaction.execute(_JUDGE, values)
+            judged = (await transaction.execute(_JUDGED, values)).all()
+            # A record that was accepted without a word needs no other one: that is the usual end of it.
+            tells = status == "rejected" or bool(words)
+            codes = [row.code for row in judged if tells or row.refused]
+            if codes:
+                values |= {"at": at, "status": status, "words": words or None, "codes": codes}
+                values["unknown"] = [row.code for row in judged if row.first and status == "rejected"]
+                await transaction.execute(_NOTE_FATE, values)
 
     async def requests(self, *, due_by: datetime | None = None) -> list[OpenRequest]:
         """Imports whose outcome is to be asked for, by `due_by` or all."""
@@ -317,24 +325,47 @@ class Imports:
         await transaction.execute(text("SELECT fence(:c, :epoch)"), {"c": self.connection, "epoch": self.epoch})
 
 
+def is_accepted(table: str) -> str:
+    """SQL for an item that the payables system has taken once, whatever became of later versions."""
+    return f"""(NOT {table}.unknown AND NOT EXISTS (
+        SELECT 1 FROM import_pending newer WHERE newer.connection_id = {table}.connection_id
+            AND newer.flow = {table}.flow AND newer.resource = {table}.resource AND newer.code = {table}.code
+            AND newer.first))"""
+
+
 _PLAN_ANEW = text("SET LOCAL plan_cache_mode = force_custom_plan")
 _READ: Final = """json_to_recordset(cast(:rows AS json))
     AS read(resource text, code text, key text, stage smallint, payload json, hash text, number text,
         needs text)"""
-_VENDOR_ACCEPTED: Final = """EXISTS (
+_VENDOR_ACCEPTED: Final = f"""EXISTS (
     SELECT 1 FROM imported vendor WHERE vendor.connection_id = :c AND vendor.flow = 'vendors'
-        AND vendor.number IS NOT NULL AND vendor.number = imported.needs AND vendor.accepted_at IS NOT NULL)"""
+        AND vendor.number IS NOT NULL AND vendor.number = pending.needs AND {is_accepted("vendor")})"""
+_PENDING: Final = text(
+    f"""SELECT resource, code FROM import_pending pending
+    WHERE connection_id = :c AND flow = :flow AND stage = :stage AND (resource, code) > (:resource, :code)
+        AND (needs IS NULL OR cast(:without AS boolean) OR {_VENDOR_ACCEPTED})
+        AND hash NOT IN (SELECT sent.value FROM import_request, json_each_text(items) AS sent
+                         WHERE connection_id = :c AND flow = :flow)
+    ORDER BY resource, code LIMIT :limit"""
+)
+_RECORDS: Final = text(
+    """SELECT resource, code, erp_key, stage, cast(payload AS text) AS text, hash FROM imported
+    WHERE connection_id = :c AND flow = :flow AND resource = ANY(cast(:resources AS text[]))
+        AND code = ANY(cast(:codes AS text[]))"""
+)
 _WAITING: Final = f"""
-    SELECT needs, count(DISTINCT erp_key) AS records,
-        array_agg(DISTINCT erp_key) FILTER (WHERE message IS NULL) AS fresh
-    FROM imported WHERE connection_id = :c AND flow = :flow AND status = 'pending' AND needs IS NOT NULL
-        AND NOT {_VENDOR_ACCEPTED} GROUP BY needs ORDER BY needs"""
+    SELECT needs, count(DISTINCT erp_key) AS records, array_agg(DISTINCT erp_key) FILTER (WHERE NOT told) AS fresh
+    FROM import_pending pending JOIN imported USING (connection_id, flow, resource, code)
+    WHERE connection_id = :c AND flow = :flow AND needs IS NOT NULL AND NOT {_VENDOR_ACCEPTED}
+    GROUP BY needs ORDER BY needs"""
 _RELEASED: Final = f"""
-    SELECT 1 AS there FROM imported WHERE connection_id = :c AND flow = :flow AND status = 'pending'
+    SELECT 1 AS there FROM import_pending pending WHERE connection_id = :c AND flow = :flow
         AND needs IS NOT NULL AND {_VENDOR_ACCEPTED} LIMIT 1"""
 _NOTE_WAITING: Final = text(
-    """UPDATE imported SET message = 'Waits for the supplier ' || needs || '.'
-    WHERE connection_id = :c AND flow = :flow AND status = 'pending' AND erp_key = ANY(cast(:keys AS text[]))"""
+    """UPDATE import_pending pending SET told = true FROM imported
+    WHERE pending.connection_id = :c AND pending.flow = :flow AND imported.connection_id = :c
+        AND imported.flow = :flow AND imported.resource = pending.resource AND imported.code = pending.code
+        AND erp_key = ANY(cast(:keys AS text[]))"""
 )
 _REQUEST: Final = text(
     """INSERT INTO import_request (connection_id, request_id, flow, resource, sent_at, next_check, run_id, items)
@@ -345,29 +376,47 @@ _AGAIN: Final = text(
     """UPDATE import_request SET checks = checks + 1, next_check = :next, items = cast(:items AS json)
     WHERE connection_id = :c AND request_id = :id"""
 )
-_JUDGE: Final = text(
+_JUDGED: Final = text(
+    """DELETE FROM import_pending WHERE connection_id = :c AND flow = :flow AND resource = :resource
+        AND code = ANY(cast(:codes AS text[])) AND hash = ANY(cast(:hashes AS text[]))
+    RETURNING code, first, refused"""
+)
+_NOTE_FATE: Final = text(
     """UPDATE imported SET status = :status, message = :words, updated_at = :at,
-        accepted_at = CASE WHEN :status = 'accepted' THEN :at ELSE accepted_at END
-    WHERE connection_id = :c AND flow = :flow AND resource = :resource AND code = ANY(cast(:codes AS text[]))
-        AND hash = ANY(cast(:hashes AS text[]))"""
+        unknown = code = ANY(cast(:unknown AS text[]))
+    WHERE connection_id = :c AND flow = :flow AND resource = :resource AND code = ANY(cast(:codes AS text[]))"""
 )
-_UPSERT = text(
-    f"""INSERT INTO imported (connection_id, flow, resource, code, erp_key, stage, payload, hash, active, status,
-        run_id, updated_at, number, needs)
-    SELECT :c, :flow, resource, code, key, stage, payload, hash, true, 'pending', :run, :at, number, needs
-    FROM {_READ}
+_MAKE_PENDING: Final = """
+    INSERT INTO import_pending AS pending (connection_id, flow, resource, code, stage, hash, needs, first, refused)
+    SELECT :c, :flow, resource, code, made.stage, made.hash, read.needs, made.fresh OR made.unknown, made.unknown
+    FROM made JOIN read USING (resource, code)
     ON CONFLICT (connection_id, flow, resource, code) DO UPDATE
-    SET payload = excluded.payload, hash = excluded.hash, erp_key = excluded.erp_key, stage = excluded.stage,
-        active = true, status = 'pending', message = NULL, run_id = excluded.run_id, updated_at = excluded.updated_at,
-        number = excluded.number, needs = excluded.needs
-    WHERE imported.hash <> excluded.hash OR cast(:force AS boolean) RETURNING resource, code"""
+    SET stage = excluded.stage, hash = excluded.hash, needs = excluded.needs, told = false,
+        first = pending.first OR excluded.first
+    RETURNING resource, code"""
+_STAGE = text(
+    f"""WITH read AS (SELECT * FROM {_READ}), made AS (
+        INSERT INTO imported (connection_id, flow, resource, code, erp_key, stage, payload, hash, active, status,
+            run_id, updated_at, number)
+        SELECT :c, :flow, resource, code, key, stage, payload, hash, true, 'accepted', :run, :at, number FROM read
+        ON CONFLICT (connection_id, flow, resource, code) DO UPDATE
+        SET payload = excluded.payload, hash = excluded.hash, erp_key = excluded.erp_key, stage = excluded.stage,
+            active = true, status = 'accepted', message = NULL, run_id = excluded.run_id,
+            updated_at = excluded.updated_at, number = excluded.number
+        WHERE imported.hash <> excluded.hash OR cast(:force AS boolean)
+        RETURNING resource, code, stage, hash, unknown, xmax = 0 AS fresh
+    ) {_MAKE_PENDING}"""
 )
-_UPDATE = text(
-    f"""UPDATE imported SET payload = read.payload, hash = read.hash, active = false, status = 'pending',
-        message = NULL, run_id = :run, updated_at = :at FROM {_READ}
-    WHERE connection_id = :c AND flow = :flow AND imported.resource = read.resource AND imported.code = read.code
-        AND imported.resource = ANY(cast(:resources AS text[])) AND imported.code = ANY(cast(:codes AS text[]))
-        AND (imported.hash <> read.hash OR cast(:force AS boolean)) RETURNING imported.resource, imported.code"""
+_SWITCH_OFF = text(
+    f"""WITH read AS (SELECT * FROM {_READ}), made AS (
+        UPDATE imported SET payload = read.payload, hash = read.hash, active = false, status = 'accepted',
+            message = NULL, run_id = :run, updated_at = :at FROM read
+        WHERE connection_id = :c AND flow = :flow AND imported.resource = read.resource
+            AND imported.code = read.code
+            AND imported.resource = ANY(cast(:resources AS text[])) AND imported.code = ANY(cast(:codes AS text[]))
+            AND (imported.hash <> read.hash OR cast(:force AS boolean))
+        RETURNING imported.resource, imported.code, imported.stage, imported.hash, unknown, false AS fresh
+    ) {_MAKE_PENDING}"""
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import text
 
@@ -12,6 +12,7 @@ from ml_connector.flows.supplier_invoices.content import orders_of, vendor_of
 from ml_connector.flows.workplace import Workplace
 from ml_connector.records.flow import Flow
 from ml_connector.records.reason import Finding, Reason
+from ml_connector.store.imports import is_accepted
 
 
 class Waiting:
@@ -56,8 +57,7 @@ class Waiting:
 
     async def _unaccepted_vendors(self, keys: Collection[str]) -> set[str]:
         rows = await self.place.database.fetch(
-            "SELECT DISTINCT erp_key FROM imported WHERE connection_id = :c AND flow = 'vendors' "
-            "AND number IS NOT NULL AND erp_key = ANY(:keys) AND accepted_at IS NOT NULL",
+            _TAKEN_VENDORS,
             c=self.place.connection, keys=list(keys),
         )  # fmt: skip
         return set(keys) - {row["erp_key"] for row in rows}
@@ -67,8 +67,7 @@ class Waiting:
         if not numbers:
             return {}
         rows = await self.place.database.fetch(
-            "SELECT number, bool_or(active AND accepted_at IS NULL) AS open FROM imported WHERE connection_id = :c "
-            "AND flow = 'purchase-orders' AND number IS NOT NULL AND number = ANY(:numbers) GROUP BY number",
+            _OPEN_ORDERS,
             c=self.place.connection, numbers=list(numbers),
         )  # fmt: skip
         known = {row["number"]: row["open"] for row in rows}
@@ -105,12 +104,22 @@ async def release_waiting(place: Workplace) -> int:
     return released
 
 
+# Active records and others have an index each.
+_TAKEN_VENDORS: Final = f"""
+    SELECT DISTINCT erp_key FROM imported WHERE connection_id = :c AND flow = 'vendors'
+        AND (erp_key = ANY(:keys) AND active OR erp_key = ANY(:keys) AND NOT active)
+        AND {is_accepted("imported")}"""  # noqa: S608 - the condition is our own
+_OPEN_ORDERS: Final = f"""
+    SELECT number, bool_or(active AND NOT {is_accepted("imported")}) AS open FROM imported
+    WHERE connection_id = :c AND flow = 'purchase-orders' AND number IS NOT NULL AND number = ANY(:numbers)
+    GROUP BY number"""  # noqa: S608 - the condition is our own
 _RELEASE = text(
-    """UPDATE document SET next_due = :now
+    f"""UPDATE document SET next_due = :now
     WHERE connection_id = :c AND status = 'held' AND next_due IS NULL AND (reason = 'order awaited'
         OR reason = 'supplier awaited' AND (
-            EXISTS (SELECT 1 FROM imported WHERE connection_id = :c AND flow = 'vendors' AND number IS NOT NULL
-                AND erp_key = document.payload ->> 'vendor' AND accepted_at IS NOT NULL)
+            EXISTS (SELECT 1 FROM imported WHERE connection_id = :c AND flow = 'vendors'
+                AND (active AND erp_key = document.payload ->> 'vendor'
+                    OR NOT active AND erp_key = document.payload ->> 'vendor') AND {is_accepted("imported")})
             OR NOT EXISTS (SELECT 1 FROM schedule WHERE connection_id = :c AND flow = 'vendors' AND enabled)))
-    RETURNING key"""
+    RETURNING key"""  # noqa: S608 - the condition is our own
 )

@@ -197,21 +197,33 @@ CREATE TABLE imported (
     payload json NOT NULL,          -- kept as it is sent, letter by letter
     hash text NOT NULL,
     active boolean NOT NULL DEFAULT true,
-    status text NOT NULL,           -- pending (to be sent, or under way), accepted, rejected
+    status text NOT NULL,           -- accepted or rejected, where nothing of it is pending
     message text,
+    unknown boolean NOT NULL DEFAULT false, -- rejected, and no version of it was ever accepted
     number text,                    -- what other records name it by
-    needs text,                     -- the number of the vendor that has to be accepted before it is sent
-    accepted_at timestamptz,        -- when it was last accepted, whatever became of later versions
     run_id bigint,
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (connection_id, flow, resource, code)
 );
 -- Partial: without statistics the planner would take it for any statement about a connection's items of a flow.
 CREATE INDEX imported_key ON imported (connection_id, flow, erp_key) WHERE active;
-CREATE INDEX imported_pending ON imported (connection_id, flow, stage, resource, code) WHERE status = 'pending';
+CREATE INDEX imported_inactive ON imported (connection_id, flow, erp_key) WHERE NOT active;
 CREATE INDEX imported_number ON imported (connection_id, flow, number) WHERE number IS NOT NULL;
-CREATE INDEX imported_record ON imported (connection_id, flow, erp_key) WHERE number IS NOT NULL;
-CREATE INDEX imported_rejected ON imported (connection_id, flow) WHERE status = 'rejected';
+
+-- What is to be sent, or under way. Apart from the records: these rows come and go by the hundred thousand.
+CREATE TABLE import_pending (
+    connection_id text NOT NULL REFERENCES connection ON DELETE CASCADE,
+    flow text NOT NULL,
+    resource text NOT NULL,
+    code text NOT NULL,
+    stage smallint NOT NULL,
+    hash text NOT NULL,
+    needs text,                     -- the number of the vendor that has to be accepted before it is sent
+    first boolean NOT NULL,         -- no version of it was ever accepted
+    refused boolean NOT NULL,       -- imported.unknown, as it was then
+    told boolean NOT NULL DEFAULT false, -- that it waits for its vendor
+    PRIMARY KEY (connection_id, flow, resource, code)
+);
 
 CREATE TABLE import_request (
     connection_id text NOT NULL REFERENCES connection ON DELETE CASCADE,
