@@ -14,8 +14,8 @@ import structlog
 from bench.report import Report, write_readme
 
 NAMES: Final = (
-    "transfer", "transfer-sap", "transfer-acumatica", "transfer-epicor", "vendors", "unchanged", "webhooks", "idle",
-    "start",
+    "transfer", "transfer-sap", "transfer-acumatica", "transfer-epicor", "supply-visma", "vendors",
+    "unchanged", "webhooks", "idle", "start",
 )  # fmt: skip
 
 

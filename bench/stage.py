@@ -36,13 +36,15 @@ LEDGER: Final = "business-central"
 SAP: Final = "sap-business-one"
 ACUMATICA: Final = "acumatica"
 EPICOR: Final = "epicor-kinetic"
-_PORTS: Final = {BASWARE: 0, ACUMATICA: 10, LEDGER: 20, EPICOR: 30, SAP: 40}
+VISMA: Final = "visma-net"
+_PORTS: Final = {BASWARE: 0, ACUMATICA: 10, LEDGER: 20, EPICOR: 30, SAP: 40, VISMA: 50}
 TAX_CODES: Final = {"T24": "VAT24", "T14": "VAT14", "T10": "VAT10", "T0": "VAT0"}
 DIMENSIONS: Final = {
     "costCenterCode": "DEPARTMENT", "projectCode": "PROJECT", "dimCode1": "AREA", "dimCode2": "CAMPAIGN",
 }  # fmt: skip
 SAP_DIMENSIONS: Final = {"costCenterCode": "1", "projectCode": "Project", "dimCode1": "2", "dimCode2": "3"}
 ACUMATICA_DIMENSIONS: Final = {"costCenterCode": "Subaccount.1", "projectCode": "Project", "dimCode1": "Subaccount.2"}
+VISMA_DIMENSIONS: Final = {"costCenterCode": "1", "projectCode": "Project", "dimCode1": "2", "dimCode2": "3"}
 EPICOR_DIMENSIONS: Final = {"costCenterCode": "2", "projectCode": "4", "dimCode1": "3"}
 LISTS: Final = {
     "costCenterCode": "costCenters", "projectCode": "projects", "dimCode1": "ACC_LIST_1", "dimCode2": "ACC_LIST_2",
@@ -52,9 +54,12 @@ ACUMATICA_USER: Final = "basware"
 ACUMATICA_SITE: Final = "acme"
 EPICOR_USER: Final = "basware"
 EPICOR_INSTANCE: Final = "KineticLive"
+VISMA_CLIENT: Final = "isv_ml_connector"
+NETWORK_USER: Final = "acme-network"
 SECRETS: Final = {
     "BS": "basware-secret", "BC": "bc-secret", "B1": "sap-secret", "AC": "acumatica-client-secret",
-    "AP": "acumatica-secret", "EK": "epicor-api-key", "EP": "epicor-secret", "WT": "webhook-token-123456",
+    "AP": "acumatica-secret", "EK": "epicor-api-key", "EP": "epicor-secret", "NW": "network-secret",
+    "VN": "visma-secret", "WT": "webhook-token-123456",
 }  # fmt: skip
 
 
@@ -81,6 +86,16 @@ def client_id(code: str) -> str:
 def epicor_company(code: str) -> str:
     """The id of a company in the simulated Epicor Kinetic."""
     return f"EPIC{code}"
+
+
+def visma_tenant(code: str) -> str:
+    """The tenant of a company in the simulated Visma.net, which alone says which company is meant."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"visma-company-{code}"))
+
+
+def network_endpoint(code: str) -> str:
+    """The address of a company in the simulated Basware Network."""
+    return f"0192:9{code:0>8}"
 
 
 @dataclass(slots=True)
@@ -258,11 +273,19 @@ def _epicor_kinetic(address: str, code: str) -> dict[str, str]:
     }  # fmt: skip
 
 
+def _visma_net(address: str, code: str) -> dict[str, str]:
+    return {
+        "base_url": address, "token_url": f"{address}/connect/token", "company_id": "1",
+        "tenant_id": visma_tenant(code), "client_id": VISMA_CLIENT, "client_secret": "${env:VN}",
+    }  # fmt: skip
+
+
 _ERPS: Final = {
     LEDGER: (_business_central, DIMENSIONS),
     SAP: (_sap_business_one, SAP_DIMENSIONS),
     ACUMATICA: (_acumatica, ACUMATICA_DIMENSIONS),
     EPICOR: (_epicor_kinetic, EPICOR_DIMENSIONS),
+    VISMA: (_visma_net, VISMA_DIMENSIONS),
 }
 
 

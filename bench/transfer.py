@@ -27,10 +27,10 @@ LATENCY: Final = 0.02
 GOAL: Final = 0.6
 CALLS_GOAL: Final = 5.0
 _NOT_COUNTED: Final = re.compile(
-    r"^/(v1/accountingDocuments\?|basware-sandbox/)|/token|/b1s/v2/Log(in|out)$|/auth/logout$"
+    r"^/(v1/(accountingDocuments|supplierInvoice)\?|basware-sandbox/)|/token|/b1s/v2/Log(in|out)$|/auth/logout$"
 )
 _ROOT: Final = re.compile("/v2.0/|/b1s/v2/|/entity/Default/[0-9.]+/|/odata/[^/]+/")
-_ID: Final = re.compile(r"\(.*?\)|[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ID: Final = re.compile(r"\(.*?\)|(?<=Invoice/)[0-9]+|[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,10 @@ async def measure_into(ledger: Ledger) -> Report:
                         slow[who].append(ledger.invoices / seconds)
                     elif turn:
                         rates[who].append(ledger.invoices / seconds)
-                        counted[who] = _per_invoice(await served.calls(), ledger.invoices)
+                        counted[who] = per_invoice(await served.calls(), ledger.invoices)
         finally:
             await process.close()
-    _tell(report, rates, counted, calls_goal=ledger.calls_goal)
+    tell(report, rates, counted, calls_goal=ledger.calls_goal)
     ratio = median(slow["product"]) / median(slow["bare"])
     report.add(f"product / bare loop, ledger calls of {LATENCY * 1000:.0f} ms", f"{ratio:.2f}")
     return report
@@ -147,7 +147,8 @@ async def _proven(served: Sandbox, code: str, ledger: Ledger) -> None:
     assert all(document["transferResponseCount"] == 1 for document in waiting)
 
 
-def _per_invoice(calls: dict[str, list[dict[str, Any]]], invoices: int) -> dict[str, float]:
+def per_invoice(calls: dict[str, list[dict[str, Any]]], invoices: int) -> dict[str, float]:
+    """The calls of an invoice by system and kind, the most frequent first."""
     kinds: Counter[str] = Counter()
     for system, made in calls.items():
         for call in made:
@@ -160,9 +161,10 @@ def _kind(path: str) -> str:
     return _ID.sub("…", _ROOT.split(path.split("?", maxsplit=1)[0])[-1])
 
 
-def _tell(
+def tell(
     report: Report, rates: dict[str, list[float]], counted: dict[str, dict[str, float]], *, calls_goal: float | None
 ) -> None:
+    """The rates, their ratio, and what an invoice costs."""
     ratio = median(rates["product"]) / median(rates["bare"])
     calls, theirs = sum(counted["product"].values()), sum(counted["bare"].values())
     report.add("product, invoices a second", spread(rates["product"], 1))
