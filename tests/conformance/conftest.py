@@ -21,6 +21,7 @@ pytest.register_assert_rewrite(
     "conformance.source_invoices",
     "conformance.source_notes",
     "conformance.source_faults",
+    "conformance.source_walks",
     "conformance.source_entering",
     "conformance.source_standings",
 )

@@ -22,7 +22,10 @@ from conformance.source_invoices import SourceInvoices
 from conformance.source_notes import SourceNotes
 from conformance.source_pages import SourcePages
 from conformance.source_signing_in import SourceSigningIn
+from conformance.source_walks import SourceWalks
 
 
-class SourceConformance(SourceSigningIn, SourcePages, SourceChanges, SourceInvoices, SourceNotes, SourceFaults):
+class SourceConformance(
+    SourceSigningIn, SourcePages, SourceChanges, SourceInvoices, SourceNotes, SourceFaults, SourceWalks
+):
     """Everything a source's connector must do."""

@@ -143,7 +143,9 @@ class SourceBench(Protocol):
 
     async def strike(self, harm: Harm, site: Site) -> None: ...
 
-    async def mend(self) -> None: ...
+    async def mend(self) -> None:
+        """Takes away what is still to come, faults and what `meanwhile` planned."""
+        ...
 
     async def until_held(self) -> None:
         """Waits until a call came that is to be held (`Harm("hold")`)."""

@@ -134,6 +134,10 @@ class VismaBench(Simulated):
 
     # ------------------------------------------------------------------ the wire
 
+    async def mend(self) -> None:
+        await Simulated.mend(self)
+        self.system.service.meanwhile.clear()
+
     async def until_held(self) -> None:
         async with asyncio.timeout(20):
             while not (await self.show("held"))["held"]:
