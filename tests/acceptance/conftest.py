@@ -11,7 +11,12 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 pytest.register_assert_rewrite(
-    "acceptance.product", "acceptance.simulated", "acceptance.story", "acceptance.afterwards", "simulation.systems"
+    "acceptance.product",
+    "acceptance.simulated",
+    "acceptance.story",
+    "acceptance.afterwards",
+    "acceptance.supplied",
+    "simulation.systems",
 )
 
 from acceptance.afterwards import VENDORS, Household, Small  # noqa: E402 - assertions there are to be rewritten

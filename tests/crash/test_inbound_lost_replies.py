@@ -49,8 +49,10 @@ def test_trouble_with_every_third_write(inbound: InboundWorld, trouble: str) -> 
 def test_trouble_with_the_look_too(inbound: InboundWorld, trouble: str) -> None:
     papers = inbound.bring(1)
     inbound.put(WRITES[inbound.route][ENTERS[inbound.route]], **TROUBLES[trouble])
-    for kind in ({"kind": "cut"}, {"kind": "status", "status": 503}, {"kind": "status", "status": 200, "body": "{"}):
-        inbound.put(LOOKS[inbound.route], **kind)
+    looks = LOOKS[inbound.route]
+    inbound.put(looks, "cut")
+    inbound.put(looks, "status", status=503)
+    inbound.put(looks, "status", status=200, body="{")
     inbound.run("supplier-invoices")
     for _ in range(3):
         inbound.make_due()
