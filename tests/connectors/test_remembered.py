@@ -69,3 +69,11 @@ async def test_forgetting_takes_nothing_from_those_who_wait(wanted: list[str]) -
     await asyncio.sleep(0)
     many.forget_before(time.monotonic())
     assert (await waiting).keys() == {*wanted, "c"}
+
+
+async def test_what_is_forgotten_is_read_again_and_nothing_else() -> None:
+    shelf = Shelf()
+    many = Many(shelf.several, age=60)
+    await many.get(["a", "b"])
+    many.forget(["a", "never met"])
+    assert await many.get(["a", "b"]) == {"a": 2, "b": 1}

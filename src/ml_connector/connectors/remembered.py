@@ -80,6 +80,10 @@ class Many(Generic[T]):
         self._known |= {key: (_NEVER, self._known[key][1]) for key in older}
         return bool(older)
 
+    def forget(self, keys: Iterable[str]) -> None:
+        """Has read anew what is known of `keys`."""
+        self._known |= {key: (_NEVER, self._known[key][1]) for key in keys if key in self._known}
+
 
 def forget_older(kept: Iterable[Remembered[Any] | Many[Any]], *, seconds: float | None = None) -> bool:
     """Has read anew what was read longer ago, `SECOND_LOOK` if left out; True where there is any."""

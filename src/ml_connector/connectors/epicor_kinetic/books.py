@@ -7,7 +7,7 @@ rates are not among it: nothing that we may read tells them, the server's refusa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,14 +70,15 @@ class Books:
             (self.vendors, self.chart, self.values, self.accounts, self.tax_categories, self.currencies)
         )
 
-    def look_again(self) -> None:
+    def look_again(self, vendors: Iterable[str], values: Iterable[Value]) -> None:
         """Has suppliers and segment values read anew: the server posts on what was blocked since a bill was saved."""
-        forget_older((self.vendors, self.values), seconds=0.0)
+        self.vendors.forget(vendors)
+        self.values.forget(map(_value_key, values))
 
     async def values_of(self, wanted: set[Value]) -> Mapping[Value, ValueFacts | None]:
         """What is known of some segment values."""
-        found = await self.values.get({f"{segment}/{value}" for segment, value in wanted})
-        return {(segment, value): found[f"{segment}/{value}"] for segment, value in wanted}
+        found = await self.values.get(map(_value_key, wanted))
+        return {each: found[_value_key(each)] for each in wanted}
 
     async def _load_vendors(self, wanted: frozenset[str]) -> Mapping[str, VendorFacts]:
         select = ("VendorNum", "VendorID", "Inactive", "TermsCode", "CurrencyCode")
@@ -135,3 +136,8 @@ class Books:
     async def _load_currencies(self) -> Mapping[str, bool]:
         rows = await self._client.rows(CURRENCIES, select=("CurrencyCode", "Inactive"))
         return {code(text(row, "CurrencyCode")): not is_set(row, "Inactive") for row in rows}
+
+
+def _value_key(value: Value) -> str:
+    segment, said = value
+    return f"{segment}/{said}"

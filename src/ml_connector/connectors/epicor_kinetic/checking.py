@@ -60,13 +60,20 @@ class _Asked(Protocol[T_co]):
     def get(self, *, not_before: float | None = None) -> Awaitable[T_co]: ...
 
 
-async def gather_knowledge(books: Books, bills: Sequence[Bill], papers: Papers, *, terms: str = "") -> Knowledge:
-    """Looks up what the bills name, each thing once; what seems not to be there may have come a moment ago."""
+async def gather_knowledge(
+    books: Books, bills: Sequence[Bill], papers: Papers, *, terms: str = "", anew: bool = False
+) -> Knowledge:
+    """Looks up what the bills name, each thing once; what seems not to be there may have come a moment ago.
+
+    `anew`: whatever was read of their suppliers and segment values before, they are read again.
+    """
     started = time.monotonic()
     lines = [line for bill in bills for line in bill.lines]
-    vendors = await books.vendors.get({code(bill.vendor) for bill in bills})
-    chart = await books.chart.get()
-    values = await books.values_of({value for line in lines for value in wanted_values(line, chart)})
+    chart, suppliers = await books.chart.get(), {code(bill.vendor) for bill in bills}
+    wanted = {value for line in lines for value in wanted_values(line, chart)}
+    if anew:
+        books.look_again(suppliers, wanted)
+    vendors, values = await books.vendors.get(suppliers), await books.values_of(wanted)
     stored = {
         account.stored
         for bill in bills

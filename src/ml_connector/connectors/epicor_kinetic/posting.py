@@ -253,8 +253,7 @@ class Desk:
 
         A group with a variance does not post, so within the tolerance the server's own sum has to be agreed to.
         """
-        self._books.look_again()
-        known = await gather_knowledge(self._books, [_coded(bill)], Papers(), terms=self._terms)
+        known = await gather_knowledge(self._books, [_coded(bill)], Papers(), terms=self._terms, anew=True)
         if findings := findings_of(_coded(bill), known):
             raise Refused(system=NAME, findings=findings)
         plan = plan_of(bill, known)
