@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from ml_connector.connectors.acumatica.client import Acumatica
 from ml_connector.connectors.acumatica.contract import FORMS, KEYS, OLDEST, missing_in
@@ -17,10 +13,10 @@ from ml_connector.connectors.acumatica.session import advice_for
 from ml_connector.connectors.acumatica.subaccounts import DimensionKind, dimension_of
 from ml_connector.connectors.acumatica.values import parts, text
 from ml_connector.connectors.base import PingStep
-from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
+from ml_connector.connectors.errors import ConnectorError, Refused
+from ml_connector.connectors.steps import Host, walk
 from ml_connector.records.reason import Finding, Reason
 
-_PATIENCE: Final = 10.0
 _READS: Final = {
     "Bill": "bills",
     "Check": "payments",
@@ -40,8 +36,6 @@ _READS_OF_DIMENSIONS: Final = {
     DimensionKind.TASK: ("ProjectTask", "project tasks"),
 }
 
-Advice = Callable[[ConnectorError], str]
-
 
 class Test:
     """One test of a connection. `branch` is the one that is set, empty for none; `dimensions` those that are mapped."""
@@ -53,49 +47,23 @@ class Test:
         self._reads = {**_READS, **dict(mapped), **dict(terms)}
         self._branch = branch
         self._build = ""
-        parted = urlsplit(client.address.root)
-        self._host, self._is_secure = parted.hostname or "", parted.scheme == "https"
-        self._port = parted.port or (443 if self._is_secure else 80)
+        self._host = Host.of(client.address.root, system=NAME)
 
-    async def steps(self) -> AsyncIterator[PingStep]:
+    def steps(self) -> AsyncIterator[PingStep]:
         """Reach, TLS, instance, sign in, endpoint, rights, branch, version; ends after the first that fails."""
-        tests: tuple[tuple[str, Callable[[], Awaitable[str]], Advice], ...] = (
-            ("reach", self._reach, _reach_advice),
-            ("TLS", self._encrypt, _tls_advice),
-            ("instance", self._instance, _instance_advice),
-            ("tenant", self._tenant, _tenant_advice),
-            ("sign in", self._sign_in, advice_for),
-            ("endpoint", self._endpoint, _endpoint_advice),
-            ("rights", self._rights, _rights_advice),
-            ("branch", self._branch_exists, _branch_advice),
-            ("version", self._tell_version, _rights_advice),
+        return walk(
+            (
+                ("reach", self._host.reach, _reach_advice),
+                ("TLS", self._host.encrypt, _tls_advice),
+                ("instance", self._instance, _instance_advice),
+                ("tenant", self._tenant, _tenant_advice),
+                ("sign in", self._sign_in, advice_for),
+                ("endpoint", self._endpoint, _endpoint_advice),
+                ("rights", self._rights, _rights_advice),
+                ("branch", self._branch_exists, _branch_advice),
+                ("version", self._tell_version, _rights_advice),
+            )
         )
-        for name, test, advice in tests:
-            step = await _timed(name, test, advice)
-            yield step
-            if not step.ok:
-                return
-
-    async def _reach(self) -> str:
-        await self._connect(None)
-        return f"{self._host}:{self._port} answers"
-
-    async def _encrypt(self) -> str:
-        if not self._is_secure:
-            return "not encrypted: fit for tests only"
-        await self._connect(ssl.create_default_context())
-        return "the certificate is trusted"
-
-    async def _connect(self, context: ssl.SSLContext | None) -> None:
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                _, writer = await asyncio.open_connection(self._host, self._port, ssl=context)
-        except ssl.SSLError as refused:
-            raise wrong_settings(f"{self._host}:{self._port}: {refused}") from refused
-        except (OSError, TimeoutError) as lost:
-            words = str(lost) or "no answer in time"
-            raise Unavailable(system=NAME, findings=(Finding(Reason.UNREACHABLE, NAME, words),)) from lost
-        writer.close()
 
     async def _instance(self) -> str:
         """Without signing in: the list of endpoints is open to all, unless somebody closed it (Acumatica dossier 1)."""
@@ -189,15 +157,6 @@ def _named(refusal: Refused, entity: str) -> list[Finding]:
     """What a refusal says, with the form that the right hangs on."""
     form = f"{entity} (form {FORMS[entity]})"
     return [Finding(each.reason, each.subject, f"{form}: {each.vendor_text}") for each in refusal.findings]
-
-
-async def _timed(name: str, test: Callable[[], Awaitable[str]], advice: Advice) -> PingStep:
-    started = time.monotonic()
-    try:
-        detail, ok, words = await test(), True, ""
-    except ConnectorError as error:
-        detail, ok, words = str(error), False, advice(error)
-    return PingStep(name=name, ok=ok, detail=detail, seconds=round(time.monotonic() - started, 4), advice=words)
 
 
 def _reach_advice(_: ConnectorError) -> str:

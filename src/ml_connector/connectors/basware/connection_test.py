@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Final
 
 from ml_connector.connectors.base import PingStep
@@ -13,6 +12,7 @@ from ml_connector.connectors.basware.documents import WAITING, Documents
 from ml_connector.connectors.basware.errors import SYSTEM, refused
 from ml_connector.connectors.basware.regions import OWN_ADDRESS
 from ml_connector.connectors.errors import ConnectorError
+from ml_connector.connectors.steps import walk
 from ml_connector.records.reason import Reason
 
 DISCOVERY: Final = "/.well-known/openid-configuration"
@@ -37,24 +37,17 @@ class ConnectionTest:
         self._documents = documents
         self._company = company
 
-    async def steps(self) -> AsyncIterator[PingStep]:
+    def steps(self) -> AsyncIterator[PingStep]:
         """Each step as it is done."""
-        todo: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
-            ("reach", self._reach),
-            ("sign in", self._enter),
-            ("rights", self._rights),
-            ("company", self._company_read),
-            ("reports", self._reports),
+        return walk(
+            (
+                ("reach", self._reach, _advice),
+                ("sign in", self._enter, _advice),
+                ("rights", self._rights, _advice),
+                ("company", self._company_read, _advice),
+                ("reports", self._reports, _advice),
+            )
         )
-        for name, check in todo:
-            started = time.monotonic()
-            try:
-                detail, advice, ok = await check(), "", True
-            except ConnectorError as error:
-                detail, advice, ok = str(error), _ADVICE.get(error.reason, ""), False
-            yield PingStep(name, ok, detail, round(time.monotonic() - started, 3), advice)
-            if not ok:
-                return
 
     async def _reach(self) -> str:
         """Any answer will do: it proves name, network and TLS."""
@@ -108,3 +101,7 @@ class ConnectionTest:
         for path in _REPORTS:
             await self._client.get(path, params=_FEW.get(path, {}))
         return "import reports and notifications can be read"
+
+
+def _advice(error: ConnectorError) -> str:
+    return _ADVICE.get(error.reason, "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -18,6 +17,7 @@ from ml_connector.connectors.basware.smartpdf import SCOPE, SmartPdf, handed_in_
 from ml_connector.connectors.basware.standings import Standings
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown
 from ml_connector.connectors.http import HttpClient
+from ml_connector.connectors.steps import walk
 from ml_connector.records.reason import Finding, Reason
 from ml_connector.records.supplier_invoice import Admission, InvoiceFile, Standing, SupplierInvoice, Whereabouts
 
@@ -94,8 +94,8 @@ class NetworkInbound:
         await self._http.close()
         await self._calls.http.close()
 
-    async def ping(self) -> AsyncIterator[PingStep]:
-        yield await _step("network", self._look_into_mailbox)
+    def ping(self) -> AsyncIterator[PingStep]:
+        return walk([("network", self._look_into_mailbox, _advice)])
 
     async def _look_into_mailbox(self) -> str:
         await self._entrance.notifications(FIRST_PAGE, size=1)
@@ -145,8 +145,8 @@ class SmartPdfInbound:
     async def close(self) -> None:
         await self._calls.http.close()
 
-    async def ping(self) -> AsyncIterator[PingStep]:
-        yield await _step("SmartPDF", self._take_ticket)
+    def ping(self) -> AsyncIterator[PingStep]:
+        return walk([("SmartPDF", self._take_ticket, _advice)])
 
     async def _take_ticket(self) -> str:
         """A ticket that is never used is nothing, and nothing else tells whether the receiver is known."""
@@ -210,10 +210,5 @@ def _network_base(side: Side, region: Callable[[], Awaitable[str]]) -> Callable[
     return given if own else region
 
 
-async def _step(name: str, check: Callable[[], Awaitable[str]]) -> PingStep:
-    started = time.monotonic()
-    try:
-        detail, advice, ok = await check(), "", True
-    except ConnectorError as error:
-        detail, advice, ok = str(error), _ADVICE.get(error.reason, ""), False
-    return PingStep(name, ok, detail, round(time.monotonic() - started, 3), advice)
+def _advice(error: ConnectorError) -> str:
+    return _ADVICE.get(error.reason, "")

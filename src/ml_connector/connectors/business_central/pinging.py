@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Final
-from urllib.parse import urlsplit
 
 from ml_connector.connectors.base import PingStep
 from ml_connector.connectors.business_central.auth import advice_for
 from ml_connector.connectors.business_central.client import BusinessCentralClient
 from ml_connector.connectors.business_central.manifest import NAME
-from ml_connector.connectors.errors import ConnectorError, Unavailable
-from ml_connector.records.reason import Finding, Reason
+from ml_connector.connectors.errors import ConnectorError
+from ml_connector.connectors.steps import Host, walk
+from ml_connector.records.reason import Reason
 
-_PATIENCE: Final = 10.0
 _PERMISSION: Final = "API.ReadWrite.All"
 _READS: Final = (
     ("vendors", "vendors"),
@@ -30,38 +26,21 @@ class Test:
 
     def __init__(self, client: BusinessCentralClient) -> None:
         self._client = client
+        self._host = Host.of(client.address.base, system=NAME)
         self._company_id = ""
         self._version = ""
 
-    async def steps(self) -> AsyncIterator[PingStep]:
+    def steps(self) -> AsyncIterator[PingStep]:
         """Reach, sign in, company, rights, version; ends after the first that fails."""
-        tests: tuple[tuple[str, Callable[[], Awaitable[str]], Callable[[ConnectorError], str]], ...] = (
-            ("reach", self._reach, _reach_advice),
-            ("sign in", self._sign_in, advice_for),
-            ("company", self._company, self._company_advice),
-            ("rights", self._rights, _rights_advice),
-            ("version", self._tell_version, _rights_advice),
+        return walk(
+            (
+                ("reach", self._host.reach_as_it_is, _reach_advice),
+                ("sign in", self._sign_in, advice_for),
+                ("company", self._company, self._company_advice),
+                ("rights", self._rights, _rights_advice),
+                ("version", self._tell_version, _rights_advice),
+            )
         )
-        for name, test, advice in tests:
-            step = await _timed(name, test, advice)
-            yield step
-            if not step.ok:
-                return
-
-    async def _reach(self) -> str:
-        parts = urlsplit(self._client.address.base)
-        host, is_secure = parts.hostname or "", parts.scheme == "https"
-        port = parts.port or (443 if is_secure else 80)
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                _, writer = await asyncio.open_connection(
-                    host, port, ssl=ssl.create_default_context() if is_secure else None
-                )
-        except (OSError, TimeoutError) as lost:
-            words = str(lost) or "no answer in time"
-            raise Unavailable(system=NAME, findings=(Finding(Reason.UNREACHABLE, NAME, words),)) from lost
-        writer.close()
-        return f"{host}:{port} answers{' with TLS' if is_secure else ', without TLS'}"
 
     async def _sign_in(self) -> str:
         await self._client.tokens.fetch()
@@ -98,15 +77,6 @@ class Test:
         if error.reason is Reason.ADDRESS_WRONG:
             return "Set company_id, or company_name, to one of the companies named here."
         return _rights_advice(error)
-
-
-async def _timed(name: str, test: Callable[[], Awaitable[str]], advice: Callable[[ConnectorError], str]) -> PingStep:
-    started = time.monotonic()
-    try:
-        detail, ok, words = await test(), True, ""
-    except ConnectorError as error:
-        detail, ok, words = str(error), False, advice(error)
-    return PingStep(name=name, ok=ok, detail=detail, seconds=round(time.monotonic() - started, 4), advice=words)
 
 
 def _reach_advice(_: ConnectorError) -> str:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
-from urllib.parse import urlsplit
 
 from ml_connector.connectors.base import PingStep
 from ml_connector.connectors.epicor_kinetic.auth import advice_for
@@ -39,9 +35,9 @@ from ml_connector.connectors.epicor_kinetic.reading import segment_number
 from ml_connector.connectors.epicor_kinetic.values import Row, text
 from ml_connector.connectors.epicor_kinetic.where import eq
 from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
+from ml_connector.connectors.steps import Host, walk
 from ml_connector.records.reason import Finding, Reason
 
-_PATIENCE: Final = 10.0
 _NEEDED: Final[tuple[tuple[EntitySet, str], ...]] = (
     (VENDORS, "suppliers"),
     (SEGMENT_VALUES, "segment values"),
@@ -57,8 +53,6 @@ _NEEDED: Final[tuple[tuple[EntitySet, str], ...]] = (
 )
 """One read of each service that is needed, and what people call it."""
 
-Advice = Callable[[ConnectorError], str]
-
 
 class Test:
     """One test of a connection. `chart` tells the chart of accounts that is coded on."""
@@ -69,47 +63,21 @@ class Test:
         self._chart = chart
         self._companies: list[Row] = []
         self._not_opened: ConnectorError | None = None
-        parted = urlsplit(client.address.root)
-        self._host, self._is_secure = parted.hostname or "", parted.scheme == "https"
-        self._port = parted.port or (443 if self._is_secure else 80)
+        self._host = Host.of(client.address.root, system=NAME)
 
-    async def steps(self) -> AsyncIterator[PingStep]:
+    def steps(self) -> AsyncIterator[PingStep]:
         """Reach, TLS, sign in, company, site, chart, rights; ends after the first that fails."""
-        tests: tuple[tuple[str, Callable[[], Awaitable[str]], Advice], ...] = (
-            ("reach", self._reach, _reach_advice),
-            ("TLS", self._encrypt, _tls_advice),
-            ("sign in", self._sign_in, self._sign_in_advice),
-            ("company", self._company, _company_advice),
-            ("site", self._site, _site_advice),
-            ("chart", self._segments, _chart_advice),
-            ("rights", self._rights, _rights_advice),
+        return walk(
+            (
+                ("reach", self._host.reach, _reach_advice),
+                ("TLS", self._host.encrypt, _tls_advice),
+                ("sign in", self._sign_in, self._sign_in_advice),
+                ("company", self._company, _company_advice),
+                ("site", self._site, _site_advice),
+                ("chart", self._segments, _chart_advice),
+                ("rights", self._rights, _rights_advice),
+            )
         )
-        for name, test, advice in tests:
-            step = await _timed(name, test, advice)
-            yield step
-            if not step.ok:
-                return
-
-    async def _reach(self) -> str:
-        await self._connect(None)
-        return f"{self._host}:{self._port} answers"
-
-    async def _encrypt(self) -> str:
-        if not self._is_secure:
-            return "not encrypted: fit for tests only"
-        await self._connect(ssl.create_default_context())
-        return "the certificate is trusted"
-
-    async def _connect(self, context: ssl.SSLContext | None) -> None:
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                _, writer = await asyncio.open_connection(self._host, self._port, ssl=context)
-        except ssl.SSLError as refused:
-            raise wrong_settings(f"{self._host}:{self._port}: {refused}") from refused
-        except (OSError, TimeoutError) as lost:
-            words = str(lost) or "no answer in time"
-            raise Unavailable(system=NAME, findings=(Finding(Reason.UNREACHABLE, NAME, words),)) from lost
-        writer.close()
 
     async def _sign_in(self) -> str:
         """Key, login and company are proven by the same call: only what is about the first two counts here."""
@@ -193,17 +161,6 @@ _HARMLESS: Final = (
 def _label(place: str, name: str) -> str:
     return f"{name} ({place})" if name else place
 
-
-async def _timed(name: str, test: Callable[[], Awaitable[str]], advice: Advice) -> PingStep:
-    started = time.monotonic()
-    try:
-        detail, ok, words = await test(), True, ""
-    except ConnectorError as error:
-        detail, ok, words = str(error), False, advice(error)
-    return PingStep(name=name, ok=ok, detail=detail, seconds=round(time.monotonic() - started, 4), advice=words)
-
-
-# ------------------------------------------------------------------ advice
 
 _LATER: Final = f"{NAME} answers, but not now: try again in a few minutes."
 _NOT_NOW: Final = frozenset({Reason.UNREACHABLE, Reason.OUT_OF_ORDER, Reason.RATE_LIMITED})

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from ml_connector.connectors.base import PingStep
-from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
+from ml_connector.connectors.errors import ConnectorError, Refused
 from ml_connector.connectors.sap_business_one.client import ServiceLayer, keyed
-from ml_connector.connectors.sap_business_one.errors import wrong_address
 from ml_connector.connectors.sap_business_one.manifest import NAME
 from ml_connector.connectors.sap_business_one.mapping import is_yes, text
 from ml_connector.connectors.sap_business_one.session import advice_for, json_of
+from ml_connector.connectors.steps import Host, walk
 from ml_connector.records.reason import Finding, Reason
 
-_PATIENCE: Final = 10.0
 _READS: Final = (
     ("BusinessPartners", "CardCode", "business partners"),
     ("PurchaseInvoices", "DocEntry", "A/P invoices"),
@@ -32,48 +27,26 @@ class Test:
     def __init__(self, client: ServiceLayer, *, branch: str) -> None:
         self._client = client
         self._branch = branch
-        parts = urlsplit(client.address.root)
-        self._host, self._is_secure = parts.hostname or "", parts.scheme == "https"
-        self._port = parts.port or (443 if self._is_secure else 80)
+        self._host = Host.of(client.address.root, system=NAME)
 
-    async def steps(self) -> AsyncIterator[PingStep]:
+    def steps(self) -> AsyncIterator[PingStep]:
         """Reach, TLS, sign in, company, branch, rights, version; ends after the first that fails."""
-        tests: tuple[tuple[str, Callable[[], Awaitable[str]], Callable[[ConnectorError], str]], ...] = (
-            ("reach", self._reach, _reach_advice),
-            ("TLS", self._encrypt, _tls_advice),
-            ("sign in", self._sign_in, advice_for),
-            ("company", self._company, _rights_advice),
-            ("branch", self._branch_exists, _branch_advice),
-            ("rights", self._rights, _rights_advice),
-            ("version", self._tell_version, _rights_advice),
+        return walk(
+            (
+                ("reach", self._host.reach, _reach_advice),
+                ("TLS", self._encrypt, _tls_advice),
+                ("sign in", self._sign_in, advice_for),
+                ("company", self._company, _rights_advice),
+                ("branch", self._branch_exists, _branch_advice),
+                ("rights", self._rights, _rights_advice),
+                ("version", self._tell_version, _rights_advice),
+            )
         )
-        for name, test, advice in tests:
-            step = await _timed(name, test, advice)
-            yield step
-            if not step.ok:
-                return
-
-    async def _reach(self) -> str:
-        await self._connect(None)
-        return f"{self._host}:{self._port} answers"
 
     async def _encrypt(self) -> str:
-        if not self._is_secure:
-            return f"not encrypted: fit for tests only{await self._health()}"
         bundle = self._client.address.ca_bundle
-        await self._connect(ssl.create_default_context(cafile=None if bundle is None else str(bundle)))
-        return f"the certificate is trusted{await self._health()}"
-
-    async def _connect(self, context: ssl.SSLContext | None) -> None:
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                _, writer = await asyncio.open_connection(self._host, self._port, ssl=context)
-        except ssl.SSLError as refused:
-            raise wrong_address(f"{self._host}:{self._port}: {refused}") from refused
-        except (OSError, TimeoutError) as lost:
-            words = str(lost) or "no answer in time"
-            raise Unavailable(system=NAME, findings=(Finding(Reason.UNREACHABLE, NAME, words),)) from lost
-        writer.close()
+        told = await self._host.encrypt(ca_file=None if bundle is None else str(bundle))
+        return f"{told}{await self._health()}"
 
     async def _health(self) -> str:
         """What the load balancer says of itself; older releases and some proxies do not (SAP dossier 2)."""
@@ -130,15 +103,6 @@ class Test:
     async def _tell_version(self) -> str:
         protocol = "OData 4" if self._client.address.is_v4 else "OData 3"
         return f"{self._client.session.version or 'not told'}, {protocol}"
-
-
-async def _timed(name: str, test: Callable[[], Awaitable[str]], advice: Callable[[ConnectorError], str]) -> PingStep:
-    started = time.monotonic()
-    try:
-        detail, ok, words = await test(), True, ""
-    except ConnectorError as error:
-        detail, ok, words = str(error), False, advice(error)
-    return PingStep(name=name, ok=ok, detail=detail, seconds=round(time.monotonic() - started, 4), advice=words)
 
 
 def _set_up(detail: str) -> Refused:

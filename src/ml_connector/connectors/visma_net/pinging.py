@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Final
-from urllib.parse import urlsplit
 
 from ml_connector.connectors.base import PingStep
-from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
+from ml_connector.connectors.errors import ConnectorError, Refused
+from ml_connector.connectors.steps import Host, walk
 from ml_connector.connectors.visma_net.auth import advice_for
 from ml_connector.connectors.visma_net.client import VismaClient
 from ml_connector.connectors.visma_net.manifest import NAME, UPDATE_SCOPE
 from ml_connector.connectors.visma_net.values import is_set, text
 from ml_connector.records.reason import Finding, Reason
 
-_PATIENCE: Final = 10.0
 _READS: Final = (
     ("/v1/supplier", "suppliers"),
     ("/v1/purchaseorderbasic", "purchase orders"),
@@ -32,36 +28,19 @@ class Test:
 
     def __init__(self, client: VismaClient) -> None:
         self._client = client
+        self._host = Host.of(client.address.base, system=NAME)
 
-    async def steps(self) -> AsyncIterator[PingStep]:
+    def steps(self) -> AsyncIterator[PingStep]:
         """Reach, sign in, company, rights, limit; ends after the first that fails."""
-        tests: tuple[tuple[str, Callable[[], Awaitable[str]], Callable[[ConnectorError], str]], ...] = (
-            ("reach", self._reach, _reach_advice),
-            ("sign in", self._sign_in, advice_for),
-            ("company", self._company, _call_advice),
-            ("rights", self._rights, _call_advice),
-            ("limit", self._limit, _call_advice),
+        return walk(
+            (
+                ("reach", self._host.reach_as_it_is, _reach_advice),
+                ("sign in", self._sign_in, advice_for),
+                ("company", self._company, _call_advice),
+                ("rights", self._rights, _call_advice),
+                ("limit", self._limit, _call_advice),
+            )
         )
-        for name, test, advice in tests:
-            step = await _timed(name, test, advice)
-            yield step
-            if not step.ok:
-                return
-
-    async def _reach(self) -> str:
-        parts = urlsplit(self._client.address.base)
-        host, is_secure = parts.hostname or "", parts.scheme == "https"
-        port = parts.port or (443 if is_secure else 80)
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                _, writer = await asyncio.open_connection(
-                    host, port, ssl=ssl.create_default_context() if is_secure else None
-                )
-        except (OSError, TimeoutError) as lost:
-            words = str(lost) or "no answer in time"
-            raise Unavailable(system=NAME, findings=(Finding(Reason.UNREACHABLE, NAME, words),)) from lost
-        writer.close()
-        return f"{host}:{port} answers{' with TLS' if is_secure else ', without TLS'}"
 
     async def _sign_in(self) -> str:
         await self._client.tokens.fetch()
@@ -96,15 +75,6 @@ class Test:
         of = f" of {allowance.limit}" if allowance.limit is not None else ""
         old = "; this is the old address: move to the new one" if allowance.policy == _OLD_POLICY else ""
         return f"{allowance.left}{of} calls are left in this window ({allowance.policy or 'no policy told'}){old}"
-
-
-async def _timed(name: str, test: Callable[[], Awaitable[str]], advice: Callable[[ConnectorError], str]) -> PingStep:
-    started = time.monotonic()
-    try:
-        detail, ok, words = await test(), True, ""
-    except ConnectorError as error:
-        detail, ok, words = str(error), False, advice(error)
-    return PingStep(name=name, ok=ok, detail=detail, seconds=round(time.monotonic() - started, 4), advice=words)
 
 
 def _reach_advice(_: ConnectorError) -> str:
