@@ -264,7 +264,7 @@ def _decide(
             output.json(document_as_json(decided))
         else:
             number = f" as {decided.bill_number}" if decided.posted_at else ""
-            output.text(f"{decided.invoice_number} ({decided.document_id}): {decided.status}{number}.")
+            output.text(f"{decided.invoice_number or decided.document_id} ({decided.document_id}): {decided.status}{number}.")
         return FAILED if wait and (decided.status == "held" or decided.next_due is not None) else OK
 
     return with_process(output, work)
