@@ -24,4 +24,5 @@ pytest.register_assert_rewrite(
     "conformance.source_walks",
     "conformance.source_entering",
     "conformance.source_standings",
+    "conformance.source_enduring",
 )

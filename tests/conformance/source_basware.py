@@ -54,12 +54,16 @@ class BaswareBench(Simulated):
     """A simulated Basware, fresh, behind two sockets, and one way in."""
 
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    route: ClassVar[str]
-    usual: ClassVar[Mapping[str, Any]]
-    look_site: ClassVar[Site]
-    standings_site: ClassVar[Site] = Site(r"/v1/accountingDocuments", "GET")
+    usual: ClassVar[Mapping[str, Any]] = {}
     refuses: ClassVar[str | None] = None
     """The status by which somebody turns an invoice away."""
+    route = ""
+    look_site = standings_site = Site(r"/v1/accountingDocuments", "GET")
+    carries_data = carries_all_files = ids_are_ours = tells_absence = False
+
+    @property
+    def admission_life(self) -> float | None:
+        return None
 
     def side(self, *, values: Mapping[str, Any] | None = None, secrets: Mapping[str, str] | None = None) -> Side:
         settings = {"base_url": self.base, "client_id": simulated.CLIENT_ID, **self.usual, **(values or {})}
@@ -138,7 +142,6 @@ class NetworkBench(BaswareBench):
     look_site = Site(r"/v1/invoices/", "GET")
     refuses = "BusinessReject"
     carries_data = carries_all_files = ids_are_ours = tells_absence = True
-    admission_life: float | None = None
 
 
 class SmartPdfBench(BaswareBench):
@@ -149,9 +152,10 @@ class SmartPdfBench(BaswareBench):
         "smartpdf_receiver": "invoices-5000@smartpdf.example",
         "smartpdf_notify": "ap@acme.example",
     }
-    look_site = Site(r"/v1/accountingDocuments", "GET")
-    carries_data = carries_all_files = ids_are_ours = tells_absence = False
-    admission_life: float | None = 3600.0
+
+    @property
+    def admission_life(self) -> float | None:
+        return 3600.0
 
 
 def _entered(row: Mapping[str, Any]) -> Entered:

@@ -20,6 +20,7 @@ import pytest
 
 from conformance.bench import Harm
 from conformance.source_bench import Garbled
+from conformance.source_enduring import SourceEnduring
 from conformance.source_handed import CREDIT_NOTE, FOREIGN, PLAIN, digests_of, handed_of
 from conformance.source_inbound_bench import Entered, EnteringBench, EnteringWrite, Handed, Step
 from conformance.source_standings import SourceStandings
@@ -335,5 +336,5 @@ class Entering:
         return kept
 
 
-class EnteringConformance(Entering, SourceStandings):
+class EnteringConformance(Entering, SourceStandings, SourceEnduring):
     """Everything a way in must do."""

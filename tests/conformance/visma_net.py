@@ -326,10 +326,13 @@ ODDITIES: Final = (
 
 
 @asynccontextmanager
-async def bench_of(*, settings: Mapping[str, Any] | None = None) -> AsyncGenerator[VismaBench]:
-    """A simulated company and the bench around it."""
+async def bench_of(
+    *, settings: Mapping[str, Any] | None = None, invoices: int | None = 5
+) -> AsyncGenerator[VismaBench]:
+    """A simulated company and the bench around it; `invoices` None for the whole of it with all its stories."""
     clock = HeldClock()
-    company = _company(clock.now().date())
+    today = clock.now().date()
+    company = found(CODE, today=today) if invoices is None else _company(today)
     system = simulated.VismaNet(clock=clock, companies=[company])
     async with served(system.applications()[0]) as (base, session):
         yield VismaBench(base, company, clock, session, system, settings=settings or {})
