@@ -38,7 +38,11 @@ class Announced:
         return handshake_answer(query)
 
     def parse(self, body: bytes, *, headers: Mapping[str, str], secret: str) -> frozenset[Flow]:
-        """The secret stands in the notices: the headers say nothing. The flows of all notices that are genuine; whether they name records or a collection is all one."""
+        """The flows of all notices that are genuine, whether they name records or a collection.
+
+        The secret stands in the notices; the headers say nothing.
+        """
+        del headers
         notices = parse_notices(body, secret=secret)
         return frozenset(_FLOWS[each.entity] for each in notices if each.genuine and each.entity in _FLOWS)
 
