@@ -264,7 +264,11 @@ def _decide(
             output.json(document_as_json(decided))
         else:
             number = f" as {decided.bill_number}" if decided.posted_at else ""
-            output.text(f"{decided.invoice_number or decided.document_id} ({decided.document_id}): {decided.status}{number}.")
+            output.text(f"{_named(decided)}: {decided.status}{number}.")
         return FAILED if wait and (decided.status == "held" or decided.next_due is not None) else OK
 
     return with_process(output, work)
+
+
+def _named(document: Document) -> str:
+    return f"{document.invoice_number or document.document_id} ({document.document_id})"
