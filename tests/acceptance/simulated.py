@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ml_connector.sandbox.basware.approved import approved_documents
 from ml_connector.sandbox.company import TradingCompany, found
-from ml_connector.sandbox.sap_business_one import as_invoiced
+from ml_connector.sandbox.epicor_kinetic import as_invoiced as as_invoiced_with_epicor_kinetic
+from ml_connector.sandbox.sap_business_one import as_invoiced as as_invoiced_with_sap_business_one
 from simulation.ledgers import BUSINESS_CENTRAL, Ledger
 from simulation.systems import Systems, call
 
@@ -72,10 +73,17 @@ class Simulated(Systems):
 
 
 def company_of(code: str, today: Any, *, vendors: int = 320, invoices: int | None = None) -> TradingCompany:
-    """The company as the simulated systems founded it: 1000 and 2000 with everything, the others without orders."""
+    """The company as the simulated systems founded it: the small ones without orders."""
     sizes = {} if invoices is None else {"orders": 0, "invoices": invoices}
     company = found(code, today=today, vendors=vendors, **sizes)
-    return as_invoiced(company) if code == "2000" else company
+    return _RENUMBERED.get(code, lambda as_it_is: as_it_is)(company)
+
+
+_RENUMBERED: dict[str, Callable[[TradingCompany], TradingCompany]] = {
+    "2000": as_invoiced_with_sap_business_one,
+    "4000": as_invoiced_with_epicor_kinetic,
+}
+"""Whose ledger numbers the orders in its own way."""
 
 
 def invoices_of(code: str, count: int, *, vendors: int) -> list[Fields]:

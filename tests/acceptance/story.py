@@ -11,11 +11,12 @@ from functools import cached_property
 from pathlib import Path
 
 from acceptance.product import Product, Said, connections
-from acceptance.simulated import Fields, Simulated, company_of
+from acceptance.simulated import Fields, Simulated, company_of, invoices_of
 from ml_connector.records.flow import MASTER_DATA
 from ml_connector.sandbox.company import Invoice, InvoiceKind, TradingCompany
 from ml_connector.sandbox.trade import CENT, rounded
 from simulation.ledgers import POSTED, SECRETS
+from simulation.systems import call, request, until
 
 FLOWS = (*map(str, MASTER_DATA), "invoices", "payments")
 REASONS = {
@@ -41,6 +42,8 @@ REASONS = {
 }
 HELD = {"rate missing", "possible duplicate"}
 CENT_OFF = "cent-off"
+_VOUCHER_LENGTH = 25
+"""Characters of a voucher number that Basware takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +265,7 @@ class Story:
             answers = document["transferResponses"]
             if row["status"] == "transferred":
                 assert [each["success"] for each in answers] == [True]
-                assert document["voucherNumber1"] == row["erp_number"]
+                assert _is_number(document["voucherNumber1"], row["erp_number"])
                 assert document["processingStatus"] == "Transferred"
             elif row["status"] == "rejected":
                 assert [each["success"] for each in answers] == [False]
@@ -374,6 +377,11 @@ class Story:
         assert [flow for flow, made in counts.items() if made > most.get(flow, 2)] == [], (counts, calls)
 
 
+def _is_number(told: str, number: str) -> bool:
+    """True where Basware was told a number, cut where it takes no more of it."""
+    return told == number or (len(told) == _VOUCHER_LENGTH and told[-1] == "…" and number.startswith(told[:-1]))
+
+
 def _signed(story: Invoice) -> Decimal:
     return -abs(story.gross) if story.kind is InvoiceKind.CREDIT_NOTE else story.gross
 
@@ -382,3 +390,59 @@ def _flow_of(path: str, reads: Mapping[str, str]) -> str:
     """The flow a read belongs to."""
     known = {**reads, "/v1/accountingDocuments": "invoices"}
     return next((flow for pattern, flow in known.items() if re.search(pattern, path)), path)
+
+
+# ------------------------------------------------------------------ its set-up
+
+
+def failed_step(product: Product, name: str) -> Fields:
+    """The one step of a connection test that failed."""
+    (failed,) = [each for each in product.run("ping", name, "--json").json if not each["ok"]]
+    return failed
+
+
+# ------------------------------------------------------------------ served
+
+_SERVED_VENDORS = 20
+_HALF = 3
+
+
+def serve(
+    systems: Simulated, home: Path, database_url: str, code: str, *, between: Callable[[], object] = lambda: None
+) -> None:
+    """The service posts what it is notified of, once each, tells of it, and ends in good order.
+
+    `between`: something that happens to the ledger's sessions after half of the invoices.
+    """
+    systems.found([code], vendors=_SERVED_VENDORS)
+    product = Product(home, database_url)
+    product.well("init")
+    assert product.apply(connections(systems, [code])).code == 0
+    documents = invoices_of(code, 2 * _HALF, vendors=_SERVED_VENDORS)
+    with product.serving() as serving:
+        until(lambda: call("GET", f"{systems.basware}/_sandbox/state")["subscriptions"], "the subscription")
+        systems.approve(documents[:_HALF], notify=True)
+        # The poll comes every five minutes only.
+        until(lambda: _answered(systems, code) == _HALF, "the bills", seconds=20)
+        token = product.well("token", "create", "a viewer", "--role", "viewer", "--json").json["token"]
+        status, told = request(
+            "GET", f"{serving.address}/api/v1/invoices?limit=10", headers={"Authorization": f"Bearer {token}"}
+        )
+        assert status == 200
+        assert {(each["invoice_number"], each["status"]) for each in told["items"]} == {
+            (each["invoiceNumber"], "transferred") for each in documents[:_HALF]
+        }
+        between()
+        systems.approve(documents[_HALF:], notify=True)
+        until(lambda: _answered(systems, code) == 2 * _HALF, "the rest of the bills", seconds=20)
+        assert serving.end() == 0, serving.told()
+    assert "Traceback" not in serving.told()
+    assert sorted((each["vendorInvoiceNumber"], each["standing"]) for each in systems.bills(code)) == sorted(
+        (each["invoiceNumber"], POSTED) for each in documents
+    )
+
+
+def _answered(systems: Simulated, code: str) -> int:
+    """How many documents were answered, once each."""
+    answers = [[each["success"] for each in document["transferResponses"]] for document in systems.documents(code)]
+    return answers.count([True])

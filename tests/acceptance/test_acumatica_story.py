@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import pytest
 
 from acceptance.afterwards import VENDORS, Afterwards, Household, Small, assert_said_in_words, connected, matched
-from acceptance.product import Product, connections, query
+from acceptance.product import query
 from acceptance.simulated import Fields, Simulated, invoices_of
-from acceptance.story import REASONS, Expectations, Joined, Story, join, taxed_by_code
+from acceptance.story import REASONS, Expectations, Joined, Story, failed_step, join, serve, taxed_by_code
 from ml_connector.sandbox.acumatica import PASSWORD, SITE, USERNAME, client_id, tenant_of
 from simulation.ledgers import ACUMATICA, CANCELLED, DRAFT, POSTED
-from simulation.systems import call, request, until
+from simulation.systems import call, request
 
 pytestmark = pytest.mark.xdist_group("acceptance-acumatica")
 
@@ -96,18 +96,6 @@ class TestAcumaticaAfterwards(Afterwards):
 
 
 # ------------------------------------------------------------------ its release
-
-
-def make_due(small: Small) -> None:
-    """A quarter of an hour goes by."""
-    query(
-        small.product.database_url or "",
-        "UPDATE document SET next_due = now() WHERE connection_id = %s AND next_due IS NOT NULL", small.name,
-    )  # fmt: skip
-    query(
-        small.product.database_url or "",
-        "UPDATE circuit SET open_until = now() WHERE connection_id = %s", small.name,
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -208,11 +196,11 @@ def waiting(small: Small) -> tuple[Fields, str]:
 @pytest.mark.parametrize("release", [True, False], ids=["and released", "only"])
 def test_a_bill_that_was_approved_is_posted_once_and_told(small: Small, release: bool) -> None:
     document, draft = waiting(small)
-    make_due(small)
+    small.make_due()
     assert small.run("invoices").flow("invoices")["posted"] == 0
     assert [each["standing"] for each in small.bills()] == [DRAFT]
     small.systems.in_ledger("approve", small.code, id=draft, release=release)
-    make_due(small)
+    small.make_due()
     said = small.run("invoices")
     assert (said.code, said.flow("invoices")["posted"]) == (0, 1)
     (bill,) = small.bills()
@@ -225,7 +213,7 @@ def test_a_bill_that_was_approved_is_posted_once_and_told(small: Small, release:
 def test_a_bill_that_was_rejected_goes_back_with_its_reason_and_can_come_again(small: Small) -> None:
     document, draft = waiting(small)
     small.systems.in_ledger("reject", small.code, id=draft)
-    make_due(small)
+    small.make_due()
     said = small.run("invoices")
     assert (said.code, said.flow("invoices")["rejected"]) == (1, 1)
     there = small.document(document["invoiceNumber"])
@@ -362,7 +350,7 @@ def test_rights_that_are_missing_are_named_with_their_forms_and_cost_nothing(sma
 
     for entity in ("Bill", "Check"):
         small.systems.in_ledger("rights", small.code, entity=entity, allowed=True)
-    make_due(small)
+    small.make_due()
     again = small.run("invoices")
     assert (again.code, again.flow("invoices")["posted"]) == (0, 1), again
     assert [each["vendorInvoiceNumber"] for each in small.bills()] == [document["invoiceNumber"]]
@@ -379,49 +367,21 @@ def test_when_every_seat_is_taken_the_run_waits_and_nothing_is_lost(small: Small
         assert small.run("invoices").flow("invoices")["posted"] == 0
     finally:
         systems.switch("seats", limit=2, free=True)
-    make_due(small)
+    small.make_due()
     query(small.product.database_url or "", "DELETE FROM circuit WHERE connection_id = %s", small.name)
     said = small.run("invoices")
     assert (said.code, said.flow("invoices")["posted"]) == (0, 1), said
     assert [each["vendorInvoiceNumber"] for each in small.bills()] == [document["invoiceNumber"]]
 
 
-def failed_step(product: Product, name: str) -> Fields:
-    """The one step of a connection test that failed."""
-    (failed,) = [each for each in product.run("ping", name, "--json").json if not each["ok"]]
-    return failed
-
-
 # ------------------------------------------------------------------ served
 
 
 def test_the_service_posts_what_is_notified_and_tells_of_it(
-    systems: Hastened, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+    systems: Hastened, new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    systems.found([SERVED], vendors=VENDORS)
-    product = Product(tmp_path_factory.mktemp("served") / "home", new_database())
-    product.well("init")
-    assert product.apply(connections(systems, [SERVED])).code == 0
-    documents = invoices_of(SERVED, 6, vendors=VENDORS)
-    with product.serving() as serving:
-        until(lambda: call("GET", f"{systems.basware}/_sandbox/state")["subscriptions"], "the subscription")
-        systems.approve(documents[:3], notify=True)
-        # The poll comes every five minutes only.
-        until(lambda: answered(systems) == 3, "the bills", seconds=20)
-        # An hour is over, and the refresh token with it: the password signs in again.
-        systems.switch("expire-tokens", refresh=True)
-        systems.approve(documents[3:], notify=True)
-        until(lambda: answered(systems) == 6, "the rest of the bills", seconds=20)
-        assert serving.end() == 0, serving.told()
-    assert "Traceback" not in serving.told()
-    assert sorted(each["vendorInvoiceNumber"] for each in systems.bills(SERVED)) == sorted(
-        each["invoiceNumber"] for each in documents
-    )
+    # An hour is over, and the refresh token with it: the password signs in again.
+    serve(systems, tmp_path / "home", new_database(), SERVED,
+          between=lambda: systems.switch("expire-tokens", refresh=True))  # fmt: skip
     # Its seat is free again.
     assert call("GET", f"{systems.ledger}/_sandbox/state")["sessions"] <= 1
-
-
-def answered(systems: Simulated) -> int:
-    """How many documents were answered, once each."""
-    answers = [[each["success"] for each in document["transferResponses"]] for document in systems.documents(SERVED)]
-    return answers.count([True])

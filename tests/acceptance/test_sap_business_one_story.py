@@ -10,12 +10,11 @@ from typing import ClassVar
 import pytest
 
 from acceptance.afterwards import VENDORS, Afterwards, Household, Small, assert_said_in_words, connected, matched
-from acceptance.product import Product, connections, query
 from acceptance.simulated import Fields, Simulated, invoices_of
-from acceptance.story import REASONS, Expectations, Joined, Story, join, taxed_by_line
+from acceptance.story import REASONS, Expectations, Joined, Story, failed_step, join, serve, taxed_by_line
 from ml_connector.sandbox.sap_business_one import USERNAME, company_db
 from simulation.ledgers import DRAFT, POSTED, SAP_BUSINESS_ONE
-from simulation.systems import call, request, until
+from simulation.systems import request
 
 pytestmark = pytest.mark.xdist_group("acceptance-sap")
 
@@ -89,22 +88,14 @@ def waiting(small: Small) -> tuple[Fields, str]:
     return document, draft["id"]
 
 
-def make_due(small: Small) -> None:
-    """A quarter of an hour goes by."""
-    query(
-        small.product.database_url or "",
-        "UPDATE document SET next_due = now() WHERE connection_id = %s AND next_due IS NOT NULL", small.name,
-    )  # fmt: skip
-
-
 def test_a_bill_that_was_approved_is_posted_once_and_told(small: Small) -> None:
     document, draft = waiting(small)
-    make_due(small)
+    small.make_due()
     still = small.run("invoices")
     assert still.flow("invoices")["posted"] == 0
     assert [each["standing"] for each in small.bills()] == [DRAFT]
     small.systems.in_ledger("approve", small.code, draft=draft)
-    make_due(small)
+    small.make_due()
     said = small.run("invoices")
     assert (said.code, said.flow("invoices")["posted"]) == (0, 1)
     (bill,) = small.bills()
@@ -125,7 +116,7 @@ def test_a_person_need_not_wait_for_the_next_look_at_an_approval(small: Small) -
 def test_a_bill_that_was_rejected_goes_back_with_its_reason_and_can_come_again(small: Small) -> None:
     document, draft = waiting(small)
     small.systems.in_ledger("reject", small.code, draft=draft)
-    make_due(small)
+    small.make_due()
     said = small.run("invoices")
     assert (said.code, said.flow("invoices")["rejected"]) == (1, 1)
     there = small.document(document["invoiceNumber"])
@@ -150,7 +141,7 @@ def test_another_total_after_posting_is_held_for_a_person_who_links_it(small: Sm
     for code in ("VAT24", "VAT14", "VAT10", "VAT0"):
         small.systems.in_ledger("records", small.code, set="VatGroups", key=code, VatGroups_Lines=rate)
     small.systems.in_ledger("approve", small.code, draft=draft)
-    make_due(small)
+    small.make_due()
     said = small.run("invoices")
     assert (said.code, said.flow("invoices")["held"]) == (1, 1)
     row = small.rows()[document["invoiceNumber"]]
@@ -251,46 +242,10 @@ def test_a_company_with_branches_wants_one_named(small: Small, tmp_path: Path) -
     assert [each["branch"] for each in small.bills()] == [1]
 
 
-def failed_step(product: Product, name: str) -> Fields:
-    """The one step of a connection test that failed."""
-    (failed,) = [each for each in product.run("ping", name, "--json").json if not each["ok"]]
-    return failed
-
-
 # ------------------------------------------------------------------ served
 
 
 def test_the_service_posts_what_is_notified_and_tells_of_it(
-    systems: Simulated, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+    systems: Simulated, new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    systems.found([SERVED], vendors=VENDORS)
-    product = Product(tmp_path_factory.mktemp("served") / "home", new_database())
-    product.well("init")
-    assert product.apply(connections(systems, [SERVED])).code == 0
-    documents = invoices_of(SERVED, 6, vendors=VENDORS)
-    with product.serving() as serving:
-        until(lambda: call("GET", f"{systems.basware}/_sandbox/state")["subscriptions"], "the subscription")
-        systems.approve(documents[:3], notify=True)
-        # The poll comes every five minutes only.
-        until(lambda: answered(systems) == 3, "the bills", seconds=20)
-        token = product.well("token", "create", "a viewer", "--role", "viewer", "--json").json["token"]
-        status, told = request(
-            "GET", f"{serving.address}/api/v1/invoices?limit=10", headers={"Authorization": f"Bearer {token}"}
-        )
-        assert status == 200
-        assert {(each["invoice_number"], each["status"]) for each in told["items"]} == {
-            (each["invoiceNumber"], "transferred") for each in documents[:3]
-        }
-        systems.approve(documents[3:], notify=True)
-        until(lambda: answered(systems) == 6, "the rest of the bills", seconds=20)
-        assert serving.end() == 0, serving.told()
-    assert "Traceback" not in serving.told()
-    assert sorted(each["vendorInvoiceNumber"] for each in systems.bills(SERVED)) == sorted(
-        each["invoiceNumber"] for each in documents
-    )
-
-
-def answered(systems: Simulated) -> int:
-    """How many documents were answered, once each."""
-    answers = [[each["success"] for each in document["transferResponses"]] for document in systems.documents(SERVED)]
-    return answers.count([True])
+    serve(systems, tmp_path / "home", new_database(), SERVED)

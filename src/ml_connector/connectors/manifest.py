@@ -54,6 +54,8 @@ class ErpCapabilities:
     """What any ERP can do. A flow asks here and says to the user what is missing."""
 
     reads: Mapping[Flow, ReadMode]
+    told_singly: frozenset[Flow] = frozenset()
+    """Flows whose records take a call each: however few they are, changes and keys cost less than all of them."""
     parallel_documents: int = 4
     announces: frozenset[Flow] = frozenset()
     """Flows whose changes it tells of by calling us; the others are only polled. Never the invoices."""

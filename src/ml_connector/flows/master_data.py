@@ -95,9 +95,10 @@ class MasterDataFlow:
 
     async def _read(self) -> None:
         mark = await self._mark()
-        mode = self.place.erp.capabilities.reads[self.flow]
-        everything = mode is ReadMode.SNAPSHOT or self.options.full or self.options.touch or mark is None
-        if not everything and self._sweep_is_due(mark):
+        can = self.place.erp.capabilities
+        is_snapshot = can.reads[self.flow] is ReadMode.SNAPSHOT
+        everything = is_snapshot or self.options.full or self.options.touch or mark is None
+        if not everything and self.flow not in can.told_singly and self._sweep_is_due(mark):
             # A short list is read whole in fewer calls than its changes and its keys.
             everything = await self.imports.count_keys(at_most=SHORT + 1) <= SHORT
         since = None if everything or mark is None else mark["value"]

@@ -176,6 +176,7 @@ CAPABILITIES: Final = LedgerCapabilities(
         Flow.VENDORS: ReadMode.CHANGES,
         Flow.PURCHASE_ORDERS: ReadMode.CHANGES,
     },
+    told_singly=frozenset({Flow.PURCHASE_ORDERS}),
     posting_is_separate=True,
     # The key of an invoice is company, supplier and number, over all groups (Epicor dossier 9.7).
     refuses_duplicates=True,

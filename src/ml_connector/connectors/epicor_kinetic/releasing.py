@@ -42,7 +42,7 @@ _TASK: Final = ("SysTaskNum", "SubmitUser", "TaskStatus", "ErrorMsg", "ActivityM
 class Patience:
     """How the end of a posting is waited for, in seconds."""
 
-    first: float = 1.0
+    first: float = 0.25
     longest: float = 5.0
     at_most: float = 600.0
     held: float = 60.0
