@@ -11,9 +11,9 @@ import pytest
 
 from conformance.bench import Harm
 from conformance.source_bench import Garbled, SourceBench
-from conformance.source_stage import Reader, SourceStage, calls_of, keys_of, record_of
+from conformance.source_stage import Reader, SourceStage, calls_of, keys_of, note_of, record_of
 from ml_connector.connectors.base import Source
-from ml_connector.connectors.errors import Refused, Unavailable
+from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
 from ml_connector.records.flow import Flow
 from ml_connector.records.reason import Reason
 
@@ -124,7 +124,9 @@ class SourceFaults(SourceStage):
     @pytest.mark.parametrize("garbled", [
         Garbled("status", status=200), Garbled("status", status=200, body=PAGE),
         Garbled("status", status=200, body="[]", content_type="application/json"),
-    ], ids=lambda each: each.body[:6].strip("<![{") or "empty")  # fmt: skip
+        Garbled("status", status=200, body="{}", content_type="application/json"),
+        Garbled("status", status=200, body='{"message": "Try again"}', content_type="application/json"),
+    ], ids=lambda each: each.body[:6].strip("<!") or "empty")  # fmt: skip
     async def test_an_invoice_is_not_gone_because_an_answer_is_odd(
         self, bench: SourceBench, source: Source, garbled: Garbled
     ) -> None:
@@ -171,6 +173,35 @@ class SourceFaults(SourceStage):
             await source.read_file(found, found.files[0])
         await bench.mend()
         await bench.strike(Harm("lost_reply"), bench.file_site)
+        assert await source.read_file(found, found.files[0]) == b"%PDF-1.7"
+
+    @pytest.mark.parametrize("content_type", ["text/html", "application/pdf"])
+    async def test_a_page_that_somebody_put_between_is_no_file_and_no_note(
+        self, bench: SourceBench, source: Source, content_type: str
+    ) -> None:
+        """A proxy's page with 200."""
+        page = Garbled("status", status=200, body=PAGE, content_type=content_type)
+        key = await bench.enter("900001", files={"a.pdf": b"%PDF-1.7", "page.html": PAGE.encode()})
+        found = await source.read_invoice(key)
+        assert found is not None
+        await bench.strike(page, bench.file_site)
+        with pytest.raises(Refused) as refused:
+            await source.read_file(found, found.files[0])
+        assert refused.value.reason is Reason.UNEXPECTED
+        assert [await source.read_file(found, file) for file in found.files] == [b"%PDF-1.7", PAGE.encode()]
+        await bench.strike(page, bench.note_site)
+        with pytest.raises(ConnectorError):
+            await source.write_note(key, "Approved.")
+        await source.write_note(key, "Approved.")
+        assert await note_of(bench, key) == "Approved."
+
+    async def test_a_file_is_known_by_its_bytes_whatever_it_is_said_to_be(
+        self, bench: SourceBench, source: Source
+    ) -> None:
+        key = await bench.enter("900001", files={"a.pdf": b"%PDF-1.7"})
+        found = await source.read_invoice(key)
+        assert found is not None
+        await bench.strike(Garbled("status", status=200, body="%PDF-1.7"), bench.file_site)
         assert await source.read_file(found, found.files[0]) == b"%PDF-1.7"
 
 

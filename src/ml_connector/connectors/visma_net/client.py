@@ -22,6 +22,7 @@ from ml_connector.connectors.visma_net.errors import (
     CUSTOMER_TENANT,
     REQUEST_ID_HEADERS,
     error_of,
+    is_web_page,
     later,
     unexpected,
     wrong_setting,
@@ -150,9 +151,11 @@ class VismaClient:
         tag = reply.headers.get("ETag") or (f'"{found["timeStamp"]}"' if found.get("timeStamp") else "")
         return found, tag
 
-    async def content(self, path: str) -> bytes:
-        """The bytes of a file, unchanged."""
+    async def content(self, path: str, *, pages: bool = False) -> bytes:
+        """The bytes of a file, unchanged. A web page is one of a proxy's, unless `pages` says that the file is one."""
         reply = await self._get(path, None, headers={"Accept": "*/*"})
+        if not pages and is_web_page(reply):
+            raise unexpected(f"{path}: answered {reply.status} with a web page in place of the file")
         return reply.body
 
     async def change(self, path: str, members: Row, *, tag: str, about: str) -> bool:
@@ -168,6 +171,8 @@ class VismaClient:
             return False
         if not reply.ok:
             raise self._error(reply, writes=True, about=about)
+        if is_web_page(reply):
+            raise unexpected(f"{path}: answered {reply.status} with a web page; nothing says that it was changed")
         return True
 
     async def _get(

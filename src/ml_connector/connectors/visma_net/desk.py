@@ -11,6 +11,7 @@ from ml_connector.connectors.base import Page
 from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.remembered import Many, Remembered
 from ml_connector.connectors.visma_net.client import VismaClient, segment
+from ml_connector.connectors.visma_net.errors import unexpected
 from ml_connector.connectors.visma_net.invoices import (
     KINDS,
     ReceiptLine,
@@ -69,7 +70,8 @@ class Desk:
 
     async def read_file(self, file: Attachment) -> bytes:
         """A file's bytes, from our own address: links are not followed (Visma dossier 5)."""
-        return await self._client.content(f"/v1/attachment/{segment(file.key)}")
+        is_page = file.name.lower().endswith((".htm", ".html"))
+        return await self._client.content(f"/v1/attachment/{segment(file.key)}", pages=is_page)
 
     async def write_note(self, key: str, sentence: str) -> None:
         """Adds a sentence to the invoice's note, once. Raises Refused (changed meanwhile) where others keep writing.
@@ -99,7 +101,10 @@ class Desk:
         return row if found is None else found[0]
 
     async def _row(self, key: str) -> tuple[Row, str] | None:
-        return None if split_key(key) is None else await self._client.one(_path(key))
+        found = None if split_key(key) is None else await self._client.one(_path(key))
+        if found is not None and key_of(found[0]).casefold() != key.casefold():
+            raise unexpected(f"{_path(key)}: the answer is another record than the one that was asked for")
+        return found
 
     def _is_wanted(self, row: Row) -> bool:
         dated = day(row, "origInvoiceDate") or day(row, "date")

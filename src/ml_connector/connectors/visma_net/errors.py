@@ -97,6 +97,14 @@ def later(reply: Reply, *, writes: bool = False) -> ConnectorError:
     )  # fmt: skip
 
 
+def is_web_page(reply: Reply) -> bool:
+    """True for a page of HTML, which comes from what stands between, whatever its status says (Visma dossier 8.1).
+
+    The bytes tell it: any content type comes with anything.
+    """
+    return reply.body.lstrip()[:16].lower().startswith((b"<!doctype html", b"<html"))
+
+
 def unexpected(detail: str) -> Refused:
     """The error for an answer outside what Visma.net documents."""
     return Refused(system=NAME, findings=(Finding(Reason.UNEXPECTED, NAME, detail),))
