@@ -162,10 +162,11 @@ def error_of(reply: Reply, *, attempted: Reason = Reason.UNEXPECTED, subject: st
 
 
 def is_web_page(reply: Reply) -> bool:
-    """True for a page of HTML, which is a proxy's or a portal's: Basware has none, whatever the status says."""
-    kind = next((value for name, value in reply.headers.items() if name.lower() == "content-type"), "")
-    beginning = reply.body.lstrip()[:16].lower()
-    return kind.lower().startswith("text/html") or beginning.startswith((b"<!doctype html", b"<html"))
+    """True for a page of HTML, which is a proxy's or a portal's: Basware has none, whatever the status says.
+
+    The bytes tell it: an answer without any is often labelled as a page.
+    """
+    return reply.body.lstrip()[:16].lower().startswith((b"<!doctype html", b"<html"))
 
 
 def refused(reason: Reason, subject: str, words: str = "") -> Refused:
