@@ -341,13 +341,11 @@ class Reader:
             found = {integer(row, "PONum") for row in rows}
             seen |= found
             yield sorted(found)
-        received = {
-            integer(row, "PONum")
-            for row in await self._client.rows(
-                RECEIPT_LINES, where=_RECEIVED,
-                select=("VendorNum", "PurPoint", "PackSlip", "PackLine", "PONum"),
-            )
-        }  # fmt: skip
+        received, select = set[int](), ("VendorNum", "PurPoint", "PackSlip", "PackLine", "PONum")
+        async for rows in self._client.changes(
+            RECEIPT_LINES, after=0, where=_RECEIVED, select=select, size=NARROW_PAGE
+        ):
+            received.update(integer(row, "PONum") for row in rows)
         yield sorted(received - seen - {0})
 
 
