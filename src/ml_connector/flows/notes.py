@@ -51,7 +51,7 @@ class DocumentNotes:
     ) -> None:  # fmt: skip
         """Held for these reasons; looked at again by itself from time to time where `again`."""
         due = self.place.back_off(8) if again else None
-        entry = self.entry(document, step, "held", sentences(findings), exchanges)
+        entry = self.entry(document, step, "held", sentences(findings), exchanges, **said_of(findings))
         await self.write(
             document, entry, status=DocumentStatus.HELD, intent=None, acknowledged=document.acknowledged,
             reason=findings[0].reason, findings=findings_to(findings), next_due=due,
@@ -80,3 +80,9 @@ class DocumentNotes:
 def sentences(findings: Sequence[Finding]) -> str:
     """What a person is told of all of them."""
     return " ".join(dict.fromkeys(each.sentence() for each in findings))
+
+
+def said_of(findings: Sequence[Finding]) -> dict[str, str]:
+    """The other side's own words, for the trail: beside the sentence, never instead of it."""
+    words = "; ".join(dict.fromkeys(each.vendor_text for each in findings if each.vendor_text))
+    return {"said": words} if words else {}

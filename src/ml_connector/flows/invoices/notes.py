@@ -9,7 +9,7 @@ from typing import Any
 from ml_connector.connectors.http import Exchange
 from ml_connector.flows.coding import Coded, code_invoice
 from ml_connector.flows.invoices.work import DISCARD, REJECT, Work
-from ml_connector.flows.notes import DocumentNotes, sentences
+from ml_connector.flows.notes import DocumentNotes, said_of, sentences
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentStatus
 from ml_connector.records.reason import Finding, Policy, Reason, explain
@@ -35,7 +35,7 @@ class Notes(DocumentNotes):
         findings = tuple(dict.fromkeys(findings))
         policy = _gravest(findings)
         if policy is Policy.RETURN:
-            entry = self.entry(document, step, "failed", sentences(findings), exchanges)
+            entry = self.entry(document, step, "failed", sentences(findings), exchanges, **said_of(findings))
             intent = DISCARD if document.bill_id else REJECT
             values: dict[str, Any] = {
                 "intent": intent, "acknowledged": True, "reason": findings[0].reason,

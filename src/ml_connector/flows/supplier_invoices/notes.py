@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.connectors.http import Exchange
-from ml_connector.flows.notes import DocumentNotes, sentences
+from ml_connector.flows.notes import DocumentNotes, said_of, sentences
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentStatus
 from ml_connector.records.reason import Finding, Policy, explain
@@ -35,7 +35,7 @@ class SupplierNotes(DocumentNotes):
     ) -> None:  # fmt: skip
         """Held before anything was handed in; tried again by itself where each reason may pass."""
         passes = all(explain(each.reason).policy is Policy.RETRY for each in findings)
-        entry = self.entry(document, step, "held", sentences(findings), exchanges)
+        entry = self.entry(document, step, "held", sentences(findings), exchanges, **said_of(findings))
         await self.write(
             document, entry, **{
                 **values, "status": DocumentStatus.HELD, "intent": None, "reason": findings[0].reason,
@@ -47,7 +47,7 @@ class SupplierNotes(DocumentNotes):
         self, document: Document, finding: Finding, exchanges: Sequence[Exchange] = (), *, again: bool = True
     ) -> None:
         """Held while it may have entered: the intent stays, so that whatever comes next begins with a look."""
-        entry = self.entry(document, "looked", "held", finding.sentence(), exchanges)
+        entry = self.entry(document, "looked", "held", finding.sentence(), exchanges, **said_of((finding,)))
         await self.write(
             document, entry, status=DocumentStatus.HELD, reason=finding.reason, findings=findings_to([finding]),
             next_due=self.place.back_off(8) if again else None,
