@@ -90,14 +90,14 @@ class Standings:
         """
         mark = start = parse_mark(since)
         newest = parse_moment(start.documents)
-        after = None if newest is None else newest - OVERLAP
+        after = None if newest is None else _begin_before(newest)
         told: dict[str, datetime] = {}
         async for listed in self._documents(after):
             fresh = [each for each in listed if _version(each) not in start.told]
             yield Page(records=tuple(standing for each in fresh if (standing := document_standing(each))))
             told |= {_version(each): at for each in listed if (at := parse_moment(each.get("lastUpdated")))}
             newest = max((newest, *told.values()), key=_or_never)
-            told = {version: at for version, at in told.items() if newest and at >= newest - OVERLAP}
+            told = {version: at for version, at in told.items() if newest and at >= _begin_before(newest)}
         if newest is not None:
             # Where there are more they are rather told again: the mark has to stay small.
             kept = tuple(sorted(told)) if len(told) <= MOST_TOLD else ()
@@ -143,6 +143,11 @@ def _identity(notification: Mapping[str, Any]) -> str:
     return "/".join(_text(notification, name) for name in ("id", "resourceId", "responseCode", "notificationCreated"))
 
 
+def _begin_before(newest: datetime) -> datetime:
+    """Where the read after this stamp begins: in whole seconds, which is all that can be asked for."""
+    return (newest - OVERLAP).replace(microsecond=0)
+
+
 def _or_never(moment: datetime | None) -> datetime:
     return moment or _NEVER
 
@@ -158,7 +163,8 @@ def document_standing(document: Mapping[str, Any]) -> Standing | None:
         return None
     status = _text(document, "processingStatus")
     stage = STAGES.get(status, StandingStage.ENTERED)
-    dispute: Mapping[str, Any] = document.get("disputeInfo") or {}
+    told: Any = document.get("disputeInfo")
+    dispute = cast("Mapping[str, Any]", told) if isinstance(told, dict) else {}
     if dispute.get("isDisputed") is True and stage in (StandingStage.ENTERED, StandingStage.APPROVED):
         stage = StandingStage.DISPUTED
     paid = _last_payment(document)
