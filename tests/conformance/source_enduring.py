@@ -11,13 +11,15 @@ import pytest
 from conformance.bench import Harm, Site
 from conformance.source_handed import digests_of, handed_of
 from conformance.source_inbound_bench import EnteringBench, EnteringWrite, Handed
+from conformance.source_standings import LATER, Follower
 from ml_connector.connectors.base import Inbound
-from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
 from ml_connector.records.reason import Reason
 from ml_connector.records.supplier_invoice import Admission, StandingStage, Whereabouts
 
 INVOICES: Final = 8
 TURNS: Final = 40
+STEPS: Final = 50
 HARMS: Final = (
     Harm("cut"),
     Harm("lost_reply"),
@@ -28,6 +30,7 @@ HARMS: Final = (
     Harm("status_after", status=502),
     Harm("status_after", status=504),
 )
+READ_HARMS: Final = (*HARMS, Harm("status", status=503, retry_after="0", count=5), Harm("status", status=400))
 
 
 async def settle(inbound: Inbound, handed: Handed, kept: dict[str, Admission]) -> Admission:
@@ -88,3 +91,51 @@ class SourceEnduring:
         await inbound.close()
         assert sorted(each.id for each in standings) == sorted(ids)
         assert {each.stage for each in standings} == {StandingStage.ENTERED}
+
+    @pytest.mark.parametrize("walk", range(4))
+    async def test_what_was_told_last_is_where_each_stands(self, bench: EnteringBench, walk: int) -> None:
+        chance = Random(walk)
+        inbound = bench.open(bench.side())
+        follower = Follower(inbound)
+        stands: dict[str, StandingStage] = {}
+        told: dict[str, StandingStage] = {}
+        admissions: list[Admission] = []
+        for step in range(STEPS):
+            match chance.randrange(5):
+                case 0:
+                    handed = handed_of(f"W-{step}")
+                    admissions.append(await inbound.admit(handed.invoice, key=f"c/{step}"))
+                    await inbound.hand_in(handed.invoice, handed.files, admissions[-1])
+                    stands[admissions[-1].id] = StandingStage.ENTERED
+                case 1 if admissions:
+                    moved, stage = chance.choice(admissions), chance.choice(LATER)
+                    is_over = stands[moved.id] in (StandingStage.REFUSED, StandingStage.REMOVED)
+                    if not is_over and await bench.move(moved, stage, words="for a reason"):
+                        stands[moved.id] = stage
+                case 2:
+                    await bench.pass_time(chance.choice((0.001, 1, 59, 61, 4000)))
+                case 3:
+                    site = chance.choice((bench.standings_site, Site(r"^/(?!v1/tokens)", "GET")))
+                    struck = Site(site.path, site.method, skip=chance.randrange(4))
+                    await bench.strike(chance.choice(READ_HARMS), struck)
+                case _:
+                    told |= await _heard(follower)
+        await bench.mend()
+        told |= await _heard(follower)
+        assert told == stands
+        assert await follower.told() == []
+        await inbound.close()
+
+
+async def _heard(follower: Follower) -> dict[str, StandingStage]:
+    """What is told, as far as it comes: the mark moves only where it was told to its end."""
+    found: dict[str, StandingStage] = {}
+    mark = follower.mark
+    try:
+        async for page in follower.inbound.standings(since=follower.mark):
+            found |= {each.id: each.stage for each in page.records}
+            mark = page.mark or mark
+    except ConnectorError:
+        return found
+    follower.mark = mark
+    return found
