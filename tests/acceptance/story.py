@@ -374,7 +374,8 @@ class Story:
         counts = Counter(_flow_of(path, joined.expectations.reads) for _, path in calls)
         assert counts.keys() <= set(FLOWS), counts
         most = joined.expectations.most_reads
-        assert [flow for flow, made in counts.items() if made > most.get(flow, 2)] == [], (counts, calls)
+        costly = {flow: made for flow, made in counts.items() if made > most.get(flow, 2)}
+        assert costly == {}, "\n".join(path for _, path in calls if _flow_of(path, joined.expectations.reads) in costly)
 
 
 def _is_number(told: str, number: str) -> bool:
