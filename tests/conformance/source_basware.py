@@ -40,7 +40,7 @@ NETWORK_WRITES: Final = (
 )
 SMARTPDF_WRITES: Final = (
     EnteringWrite(Step.ADMIT, Site(r"/v2/smartpdf/invoiceUpload$", "POST"), "ticket"),
-    EnteringWrite(Step.HAND_IN, Site(r"/smartpdf-upload/", "PUT"), "PDF", enters=True),
+    EnteringWrite(Step.HAND_IN, Site(r"/smartpdf-upload/", "PUT"), "PDF", enters=True, is_signed=False),
 )
 
 

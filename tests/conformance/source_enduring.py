@@ -31,6 +31,11 @@ HARMS: Final = (
     Harm("status_after", status=504),
 )
 READ_HARMS: Final = (*HARMS, Harm("status", status=503, retry_after="0", count=5), Harm("status", status=400))
+_NEXT: Final = {
+    StandingStage.PAID: (StandingStage.REMOVED,),  # what is paid is paid, disputed or not
+    StandingStage.REFUSED: (),
+    StandingStage.REMOVED: (),
+}
 
 
 async def settle(inbound: Inbound, handed: Handed, kept: dict[str, Admission]) -> Admission:
@@ -66,8 +71,11 @@ class SourceEnduring:
         chance = Random(walk)
         many = [handed_of(f"E-{at}") for at in range(INVOICES)]
         for _ in range(TURNS):
-            site = chance.choice([*(write.site for write in self.writes), bench.look_site])
-            await bench.strike(chance.choice(HARMS), Site(site.path, site.method, skip=chance.randrange(12)))
+            write, harm = chance.choice([*self.writes, None]), chance.choice(HARMS)
+            if write is not None and not write.is_signed and harm.status == 401:
+                continue
+            site = bench.look_site if write is None else write.site
+            await bench.strike(harm, Site(site.path, site.method, skip=chance.randrange(12)))
         kept: dict[str, Admission] = {}
         # Two processes, one after the other on each invoice, as the lock on a connection lets them.
         for _ in range(2):
@@ -109,8 +117,8 @@ class SourceEnduring:
                     stands[admissions[-1].id] = StandingStage.ENTERED
                 case 1 if admissions:
                     moved, stage = chance.choice(admissions), chance.choice(LATER)
-                    is_over = stands[moved.id] in (StandingStage.REFUSED, StandingStage.REMOVED)
-                    if not is_over and await bench.move(moved, stage, words="for a reason"):
+                    may_move = stage in _NEXT.get(stands[moved.id], LATER)
+                    if may_move and await bench.move(moved, stage, words="for a reason"):
                         stands[moved.id] = stage
                 case 2:
                     await bench.pass_time(chance.choice((0.001, 1, 59, 61, 4000)))

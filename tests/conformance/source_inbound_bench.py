@@ -29,6 +29,8 @@ class EnteringWrite:
     name: str
     enters: bool = False
     """True for the one by which the invoice enters: its lost answer leaves that open."""
+    is_signed: bool = True
+    """False where the address is all there is to sign in with: it has no 401 to give."""
 
     def __str__(self) -> str:
         return self.name
