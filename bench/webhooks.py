@@ -61,6 +61,7 @@ async def _one(served: Sandbox, address: str, document: dict[str, Any]) -> tuple
     await served.control(BASWARE, "documents", {"documents": [fields], "notify": False})
     await served.forget_calls()
     sent, _ = await notify(served.http, address, NAME, document["invoiceId"])
+    calls: list[dict[str, Any]] = []
     for _ in range(2000):
         calls = [call for made in (await served.calls()).values() for call in made]
         if any(call["path"].endswith("/transferResponses") for call in calls):
