@@ -17,6 +17,7 @@ from ml_connector.flows.supplier_invoices.notes import ADDRESSES
 from ml_connector.flows.workplace import Counts, Workplace
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentStatus
+from ml_connector.records.money import round_amount
 from ml_connector.records.reason import Finding, Reason
 from ml_connector.records.supplier_invoice import Standing, StandingStage
 from ml_connector.store.changes import Change
@@ -244,14 +245,15 @@ def _sentence(document: Document, standing: Standing, place: Workplace) -> str:
     at = standing.at or place.clock()
     paid = ""
     if standing.stage is StandingStage.PAID and standing.paid_total is not None:
-        paid = f", {_plain(standing.paid_total)} {document.currency}"
+        paid = f", {round_amount(standing.paid_total, document.currency)} {document.currency}"
         paid += f" on {standing.paid_on.isoformat()}" if standing.paid_on else ""
     said = f": {' '.join(standing.message.split())}" if standing.message else ""
     return f"{at:%Y-%m-%d %H:%M} {place.payables.name}: {_WORDS[standing.stage]}{paid} ({standing.status}){said}"
 
 
 def _plain(amount: Decimal) -> str:
-    return f"{amount:f}"
+    """124 and 124.00 are one amount."""
+    return f"{amount.normalize():f}"
 
 
 _MOVE_MARK = text(

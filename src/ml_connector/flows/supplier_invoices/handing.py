@@ -22,6 +22,8 @@ from ml_connector.store.documents import Document, findings_to
 
 ADDRESS_MARGIN: Final = timedelta(seconds=60)
 """An address that ends within this time is not begun with."""
+LONGEST_WORDS: Final = 200
+"""Signs of the other side's words that a sentence carries."""
 
 
 class Handing:
@@ -239,8 +241,14 @@ class Handing:
         entry = self.notes.entry(document, "to hand in", "rejected", str(error), exchanges)
         await self.notes.write(
             document, entry, status=DocumentStatus.REJECTED, intent=None, next_due=None, reason=error.reason,
-            findings=findings_to(error.findings), response_message=str(error),
+            findings=findings_to([_with_their_words(each) for each in error.findings]), response_message=str(error),
         )  # fmt: skip
+
+
+def _with_their_words(finding: Finding) -> Finding:
+    """What was refused says little without why."""
+    words = " ".join(finding.vendor_text.split())[:LONGEST_WORDS].rstrip(".")
+    return replace(finding, subject=f"{finding.subject} ({words})") if words else finding
 
 
 def _lasting_key(document: Document) -> str:

@@ -95,7 +95,10 @@ def _supplier(payload: Mapping[str, Any], unaccepted: Collection[str]) -> Sequen
 
 
 async def release_waiting(place: Workplace) -> int:
-    """Has invoices looked at again that waited for a supplier or an order that may be there now. How many."""
+    """Has invoices looked at again that waited for a supplier or an order that may be there now. How many.
+
+    They are of the run that is asked for, if one is: it tells what became of them.
+    """
     async with place.database.transaction() as transaction:
         values = {"c": place.connection, "now": place.clock()}
         released = len((await transaction.execute(_RELEASE, values)).all())
@@ -114,7 +117,9 @@ _OPEN_ORDERS: Final = f"""
     WHERE connection_id = :c AND flow = 'purchase-orders' AND number IS NOT NULL AND number = ANY(:numbers)
     GROUP BY number"""  # noqa: S608 - the condition is our own
 _RELEASE = text(
-    f"""UPDATE document SET next_due = :now
+    f"""UPDATE document SET next_due = :now, run_id = coalesce((
+        SELECT min(id) FROM run
+        WHERE connection_id = :c AND flow = 'supplier-invoices' AND status <> 'finished'), run_id)
     WHERE connection_id = :c AND status = 'held' AND next_due IS NULL AND (reason = 'order awaited'
         OR reason = 'supplier awaited' AND (
             EXISTS (SELECT 1 FROM imported WHERE connection_id = :c AND flow = 'vendors'
