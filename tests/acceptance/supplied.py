@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -76,8 +76,12 @@ class Supplied:
         found = self.product.well("invoices", self.name, "--json", "--limit", "0").json
         return {each["document_id"]: each for each in found}
 
+    def key(self, key: str) -> str:
+        """The product's own key of an invoice: the ERP's alone may be found in several companies."""
+        return f"{self.name}/{key}/1"
+
     def trail(self, key: str) -> list[Fields]:
-        return self.product.well("trail", key, "--json").json
+        return self.product.well("trail", self.key(key), "--json").json
 
     def statuses(self, key: str) -> list[str]:
         """What the trail says of an invoice's standing in Basware."""
@@ -136,4 +140,4 @@ def failed_step(product: Product, name: str) -> Fields:
 
 
 Founding = Callable[..., Supplied]
-Settings = Mapping[str, str]
+"""Founds a company and joins it; keyword arguments are those of the configuration file."""
