@@ -14,6 +14,7 @@ import pytest
 from supplied_world import CODE, NAME, World
 
 from ml_connector.connectors.base import NotificationKind
+from ml_connector.flows.statuses import REFUSALS
 from ml_connector.operations.announcements import AnnouncementDesk, Heard
 from ml_connector.operations.configuration import ConfigurationError, parse_configuration
 from ml_connector.operations.documents import find_document, trail_of
@@ -68,6 +69,26 @@ async def test_a_note_that_failed_is_written_by_the_next_run(world: World) -> No
     await world.mend()
     assert (await world.run("statuses"))["statuses"].counts["sent"] == 1
     assert ((await world.bills())[KEY]["note"] or "").count("approved") == 1
+
+
+async def test_a_note_that_is_always_refused_is_given_up_and_the_runs_are_well_again(world: World) -> None:
+    bum_id = await _entered(world, write_back="note")
+    await world.basware("inbound", bumId=bum_id, status="WaitingForTransfer")
+    await world.fault("erp", kind="status", method="PUT", path="supplierInvoice", status=400, count=99)
+    outcomes = [(await world.run("statuses"))["statuses"].outcome for _ in range(REFUSALS + 1)]
+    assert outcomes == ["partial"] * REFUSALS + ["ok"]
+    told = await trail_of(world.process.database, KEY)
+    assert "given up" in [each.summary for each in told if each.step == "noted"][-1]
+    assert (await world.documents())[KEY]["notes_due"] is None
+
+
+async def test_the_trail_of_a_supplier_is_found_by_its_number(world: World) -> None:
+    await _entered(world)
+    (row,) = await world.process.database.fetch(
+        "SELECT code, number, erp_key FROM imported WHERE flow = 'vendors' ORDER BY code LIMIT 1"
+    )
+    for name in (row["code"], row["number"], row["erp_key"]):
+        assert {each.record for each in await trail_of(world.process.database, name)} == {row["code"]}
 
 
 async def test_what_is_removed_there_is_cancelled_and_never_sent_again(world: World) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from ml_connector.connectors.errors import ConnectorError
+from ml_connector.connectors.errors import ConnectorError, Refused
 from ml_connector.connectors.http import recording
 from ml_connector.flows.pages import read_ahead
 from ml_connector.flows.supplier_invoices.notes import ADDRESSES
@@ -25,7 +25,9 @@ from ml_connector.store.documents import Document, document_from, findings_to
 from ml_connector.store.trail import Entry
 
 NOTE_TRIES: Final = 50
-"""Runs after which a note that the ERP refuses is given up."""
+"""Runs after which a note that could not be written is given up."""
+REFUSALS: Final = 3
+"""The same for one that the ERP refuses: it may be locked for the moment, a released invoice is for good."""
 _OUTCOMES: Final = {
     StandingStage.DISPUTED: "held", StandingStage.REFUSED: "rejected", StandingStage.REMOVED: "cancelled",
 }  # fmt: skip
@@ -200,7 +202,7 @@ class StatusFlow:
     async def _note_failed(self, document: Document, left: list[dict[str, Any]], error: ConnectorError) -> None:
         self.counts.failed += 1
         left[0]["tries"] = int(left[0]["tries"]) + 1
-        given_up = left[0]["tries"] >= NOTE_TRIES
+        given_up = left[0]["tries"] >= (REFUSALS if isinstance(error, Refused) else NOTE_TRIES)
         words = "It is given up." if given_up else "It is tried again with the next run."
         entry = Entry(
             Flow.STATUSES, document.document_id, "noted", "failed", f"The note could not be written. {words} {error}"

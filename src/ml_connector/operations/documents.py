@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from ml_connector.records.flow import Flow
+from ml_connector.records.flow import MASTER_DATA, Flow
 from ml_connector.records.invoice import DocumentStatus
 from ml_connector.records.reason import Finding, Reason, explain
 from ml_connector.store.database import Database
@@ -169,9 +169,25 @@ async def select_documents(
     return [document_from(row) for row in rows]
 
 
+_CODES_OF: Final = """
+    SELECT i.code FROM connection c JOIN imported i ON i.connection_id = c.id AND i.flow = ANY(:flows)
+        AND i.number IS NOT NULL AND i.number = :name
+    UNION SELECT i.code FROM connection c JOIN imported i ON i.connection_id = c.id AND i.flow = ANY(:flows)
+        AND i.active AND i.erp_key = :name
+    ORDER BY code LIMIT 100"""
+
+
 async def trail_of(database: Database, name: str) -> list[Written]:
-    """Everything that was done about one record, oldest first. Raises `UnknownDocument` where nothing is known."""
+    """Everything that was done about one record, oldest first. Raises `UnknownDocument` where nothing is known.
+
+    A vendor, an account or an order is also known by its number or key in the ERP.
+    """
     entries = await read_trail(database, name)
+    if not entries:
+        codes = await database.fetch(_CODES_OF, name=name, flows=[str(each) for each in MASTER_DATA])
+        for row in codes:
+            entries += await read_trail(database, row["code"])
+        entries.sort(key=lambda each: (each.connection, each.seq))
     if not entries:
         raise UnknownDocument(f"There is no record {name} in the trail. `ml-connector invoices` lists the documents.")
     return entries
