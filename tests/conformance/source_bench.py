@@ -157,14 +157,16 @@ class SourceBench(Protocol):
 
     async def expire_sessions(self) -> None: ...
 
-    async def limit_pages(self, flow: Flow, size: int) -> None: ...
+    async def limit_pages(self, flow: Flow, size: int) -> None:
+        """Lowers the pages of all lists that a flow reads; nothing where they come at once."""
+        ...
 
     async def repeat_pages(self, flow: Flow) -> None:
         """From now on the second page of a list is its first once more."""
         ...
 
     async def meanwhile(self, flow: Flow, what: Meanwhile, key: str, *, after_page: int) -> None:
-        """Something happens to a vendor or an invoice once that page went out."""
+        """Something happens to a vendor or an invoice once that page went out; an order's goods come."""
         ...
 
     async def leave_calls(self, count: int, *, window: int) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from conformance.source_bench import Meanwhile, SourceBench
+from conformance.bench import Harm
+from conformance.source_bench import Garbled, Meanwhile, SourceBench
 from conformance.source_stage import (
     Reader,
     SourceStage,
@@ -18,7 +20,7 @@ from conformance.source_stage import (
     text_of,
 )
 from ml_connector.connectors.base import Source
-from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.errors import ConnectorError, Refused
 from ml_connector.records.flow import MASTER_DATA, Flow
 from ml_connector.records.reason import Reason
 
@@ -30,15 +32,41 @@ SMALL = 8
 class SourcePages(SourceStage):
     """First page, last page, page edges, sizes lowered, repeated pages, lists that move while they are read."""
 
+    @pytest.mark.parametrize("size", [1000, 3], ids=["usual pages", "small pages"])
     @pytest.mark.parametrize("flow", MASTER_DATA)
     async def test_all_there_is_comes_once_and_is_among_the_keys(
-        self, bench: SourceBench, source: Source, flow: Flow
+        self, bench: SourceBench, source: Source, flow: Flow, size: int
     ) -> None:
         if flow not in source.capabilities.reads:
             pytest.skip(f"{source.name} has no {flow}")
+        await bench.limit_pages(flow, size)
         keys = keys_of(await Reader(source).read(flow))
         assert len(keys) == await bench.count(flow)
         assert sorted(await swept(source, flow)) == sorted(set(keys)) == sorted(keys)
+
+    @pytest.mark.parametrize("what", list(Meanwhile))
+    async def test_a_sweep_of_the_keys_misses_nobody_while_the_list_moves(
+        self, bench: SourceBench, source: Source, what: Meanwhile
+    ) -> None:
+        """Who is missing from a sweep is switched off on the other side."""
+        await bench.add_vendor("900001")
+        before = set(await swept(source, Flow.VENDORS))
+        await bench.limit_pages(Flow.VENDORS, 3)
+        target = "A00" if what is Meanwhile.COMES_FIRST else bench.facts.vendor
+        await bench.meanwhile(Flow.VENDORS, what, target, after_page=2)
+        keys = set(await swept(source, Flow.VENDORS))
+        assert len(before - keys) <= int(what is Meanwhile.LEAVES)
+
+    @pytest.mark.parametrize("harm", [
+        Harm("status", status=503, count=99), Harm("status", status=404), Harm("status", status=403),
+        Garbled("status", status=200, body="<html>Sign in</html>"),
+    ], ids=str)  # fmt: skip
+    async def test_a_sweep_that_breaks_off_is_no_sweep(self, bench: SourceBench, source: Source, harm: Harm) -> None:
+        await bench.limit_pages(Flow.VENDORS, 5)
+        site = bench.list_sites[Flow.VENDORS]
+        await bench.strike(harm, replace(site, skip=1))
+        with pytest.raises(ConnectorError):
+            await swept(source, Flow.VENDORS)
 
     async def test_every_invoice_comes_once_and_those_of_other_kinds_never(
         self, bench: SourceBench, source: Source

@@ -111,6 +111,9 @@ class Walk:
             await self.bench.meanwhile(
                 Flow.VENDORS, Meanwhile.CHANGES, self.chance.choice(self.vendors), after_page=page
             )
+        if self.orders:
+            order = self.chance.choice(self.orders)
+            await self.bench.meanwhile(Flow.PURCHASE_ORDERS, Meanwhile.CHANGES, order, after_page=page)
         if self.invoices:
             what = self.chance.choice((Meanwhile.CHANGES, Meanwhile.COMES_FIRST))
             key = self.fresh() if what is Meanwhile.COMES_FIRST else self.chance.choice(self.invoices)

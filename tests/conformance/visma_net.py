@@ -31,6 +31,14 @@ _LISTS: Final = {
     Flow.SUPPLIER_INVOICES: "supplierInvoice",
     Flow.PURCHASE_ORDERS: "purchaseorderbasic",
 }
+_PAGED: Final = {
+    Flow.VENDORS: ("supplier",),
+    Flow.SUPPLIER_INVOICES: ("supplierInvoice",),
+    Flow.PURCHASE_ORDERS: ("purchaseorderbasic", "PurchaseReceipt"),
+    Flow.PAYMENT_TERMS: ("creditTerm",),
+    Flow.DIMENSIONS: ("project",),
+}
+"""The lists that come in pages; of the others everything comes at once (Visma dossier 17.20)."""
 _TABLES: Final = {
     Flow.VENDORS: "supplier",
     Flow.ACCOUNTS: "account",
@@ -150,7 +158,8 @@ class VismaBench(Simulated):
         await self.hook("tokens", expire=True)
 
     async def limit_pages(self, flow: Flow, size: int) -> None:
-        await self.hook("page-size", resource=_LISTS[flow], size=size)
+        for resource in _PAGED.get(flow, ()):
+            await self.hook("page-size", resource=resource, size=size)
 
     async def repeat_pages(self, flow: Flow) -> None:
         size = {"pageNumber": "1", "pageSize": "1000"}
@@ -174,6 +183,13 @@ class VismaBench(Simulated):
             return await reply.text()
 
     async def meanwhile(self, flow: Flow, what: Meanwhile, key: str, *, after_page: int) -> None:
+        if flow is Flow.PURCHASE_ORDERS:
+            received = {"company": CODE, "order": key, "lines": {"1": 1}}
+            for resource in _PAGED[flow]:
+                await self.hook(
+                    "during-paging", resource=resource, after_page=after_page, action="receipts", body=received
+                )
+            return
         name = "number" if flow is Flow.VENDORS or what is Meanwhile.COMES_FIRST else "key"
         body: dict[str, Any] = {"company": CODE, name: key}
         if what is Meanwhile.LEAVES:
