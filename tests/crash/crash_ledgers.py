@@ -242,7 +242,6 @@ EPICOR_WAY = Way(
     module="ml_connector.connectors.epicor_kinetic.connector",
     sign_in=Call("POST", "/connect/token$"),
     checks={
-        "check charts": Call("GET", r"/COAs\?"),
         "check segments": Call("GET", r"/COASegments\?"),
         "check vendors": Call("GET", r"/Vendors\?"),
         "check values": Call("GET", r"/COASegValues\?"),
