@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -150,6 +151,17 @@ class EpicorKineticBench(Simulated):
 
     async def limit_pages(self, size: int) -> None:
         await self.hook("odata", cap=size)
+
+    @asynccontextmanager
+    async def amid(self, path: str, *, skip: int = 0, kind: str = "hold", method: str = "POST") -> AsyncGenerator[None]:
+        """The block is done while one call waits: before it is worked on, or with `hold_after` once it is."""
+        await self.hook("faults", kind=kind, path=path, method=method, skip=skip)
+        async with asyncio.timeout(10):
+            while not (await self.show("held"))["held"]:
+                await asyncio.sleep(0.01)
+        yield
+        await self.mend()
+        await self.hook("release", drop=False)
 
     # ------------------------------------------------------------------ people
 

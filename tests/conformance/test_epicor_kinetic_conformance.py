@@ -8,8 +8,8 @@ from typing import ClassVar
 import pytest
 
 from conformance.bench import PingFailure, Site, Write
-from conformance.epicor_kinetic import SECOND_SAVE, WRITES, EpicorKineticBench, bench_of
 from conformance.enduring import Enduring
+from conformance.epicor_kinetic import SECOND_SAVE, WRITES, EpicorKineticBench, bench_of
 from conformance.ledger import LedgerConformance
 from conformance.lost_replies import LostReplies
 from conformance.posting import Posting
