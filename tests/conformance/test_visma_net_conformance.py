@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import ClassVar
@@ -14,10 +15,13 @@ from conformance.source import SourceConformance
 from conformance.source_bench import Oddity
 from conformance.source_stage import Reader, calls_of
 from conformance.visma_net import ODDITIES, VismaBench, bench_of
-from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.base import Source
+from ml_connector.connectors.errors import Refused, Unavailable
+from ml_connector.connectors.visma_net.connector import VismaNet
 from ml_connector.records.flow import Flow
 from ml_connector.records.reason import Reason
 from ml_connector.sandbox import visma_net as simulated
+from ml_connector.sandbox.visma_net.resources import _INVOICE_HIDDEN  # pyright: ignore[reportPrivateUsage]
 
 
 async def _approve_nothing(bench: VismaBench) -> None:
@@ -122,3 +126,32 @@ class TestVismaNet(SourceConformance):
         await source.write_note(key, "Approved.")
         await source.close()
         assert [call.path for call in await bench.written()] == [f"/API/controller/api/v1/supplierInvoice/{key}"]
+
+    async def test_more_invoices_than_an_hours_calls_are_read_to_the_end(
+        self, bench: VismaBench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where the list leaves their terms out, each is read alone (Visma dossier 6.3)."""
+        monkeypatch.setitem(_INVOICE_HIDDEN, "creditTerms", "expandNever")
+        keys = {await bench.enter(f"9000{number:02}") for number in range(30)}
+        await bench.hook("limits", limit=20)
+        source = bench.open(bench.side())
+        reader, waits = Reader(source), list[Reason]()
+        while True:
+            try:
+                told = {each.key: each for each in await reader.invoices()}
+                break
+            except Unavailable as later:
+                waits.append(later.reason)
+            assert len(waits) < 6
+            await bench.pass_time(3600)
+            _pass_time(source, len(waits) * 3600.0)
+        await source.close()
+        assert set(waits) == {Reason.RATE_LIMITED}
+        assert keys <= told.keys()
+        assert {told[key].payment_term for key in keys} == {bench.company.vendors[0].payment_term}
+
+
+def _pass_time(source: Source, seconds: float) -> None:
+    assert isinstance(source, VismaNet)
+    allowance = source._client.allowance  # pyright: ignore[reportPrivateUsage]
+    allowance._clock = lambda: time.monotonic() + seconds  # pyright: ignore[reportPrivateUsage]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from ml_connector.connectors.base import Page
 from ml_connector.connectors.errors import Refused
@@ -25,7 +25,7 @@ from ml_connector.connectors.visma_net.invoices import (
 from ml_connector.connectors.visma_net.manifest import LIMITS, NAME, SUPPLIERS_PER_PAGE
 from ml_connector.connectors.visma_net.mapping import bank_account_of, vats_of
 from ml_connector.connectors.visma_net.marks import Progress
-from ml_connector.connectors.visma_net.paging import Listing, pages
+from ml_connector.connectors.visma_net.paging import Listing, digest_of, pages
 from ml_connector.connectors.visma_net.values import Row, day, part, parts, text
 from ml_connector.records.invoice import Attachment
 from ml_connector.records.reason import Finding, Reason
@@ -36,6 +36,8 @@ SUPPLIERS: Final = "/v1/supplier"
 _WITH_TERMS: Final = "Invoice"
 AGE: Final = 300.0
 """Seconds for which suppliers' accounts, VAT categories and receipts are kept."""
+MOST_TERMS: Final = 100_000
+"""Invoices whose terms are remembered at most."""
 ASKED_SINGLY: Final = 25
 """Suppliers that are read one by one; of more than that the list of all costs less."""
 
@@ -50,6 +52,7 @@ class Desk:
         self._listed_accounts: Remembered[Mapping[str, str]] = Remembered(self._read_all_accounts, age=AGE)
         self._order_lines: Many[Mapping[str, tuple[str, str]]] = Many(self._read_receipts, age=AGE)
         self._vats = Remembered(self._read_vats, age=AGE)
+        self._terms: dict[str, Any] = {}
 
     async def changed(self, since: str | None) -> AsyncIterator[Page[SupplierInvoice]]:
         """Invoices that changed, each page oldest first; the mark comes with the last page."""
@@ -94,11 +97,23 @@ class Desk:
         raise _refused(Reason.CHANGED_MEANWHILE, key, "the invoice was changed while its note was being written")
 
     async def _whole(self, row: Row) -> Row:
-        """A row of the list, which may leave out terms that the invoice has when it is read alone (dossier 6.3)."""
+        """A row of the list, which may leave out terms that the invoice has when it is read alone (dossier 6.3).
+
+        What was read alone is not read again as long as it stays as it is: a first read of more invoices than an
+        hour's calls would otherwise never come to its end.
+        """
         if stage_of(row) is not SourceStage.READY or "creditTerms" in row or text(row, "documentType") != _WITH_TERMS:
             return row
+        digest = digest_of(row)
+        if digest in self._terms:
+            return {**row, "creditTerms": self._terms[digest]}
         found = await self._row(key_of(row))
-        return row if found is None else found[0]
+        if found is None:
+            return row
+        if len(self._terms) >= MOST_TERMS:
+            self._terms.clear()
+        self._terms[digest] = found[0].get("creditTerms")
+        return found[0]
 
     async def _row(self, key: str) -> tuple[Row, str] | None:
         found = None if split_key(key) is None else await self._client.one(_path(key))
