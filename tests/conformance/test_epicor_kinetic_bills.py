@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from aiohttp import BasicAuth
+from aiohttp import encode_basic_auth
 
 from conformance.enduring import settle
 from conformance.epicor_kinetic import EpicorKineticBench, bench_of
@@ -214,8 +214,9 @@ async def test_a_users_own_column_outlives_every_save_of_ours(bench: EpicorKinet
 async def _header(bench: EpicorKineticBench, number: str) -> dict[str, Any]:
     row = await bench.row(number)
     path = f"api/v2/odata/EPIC4000/Erp.BO.APInvoiceSvc/APInvoices('EPIC4000',{row['vendorNum']},'{number}')"
-    login, key = BasicAuth(simulated.USERNAME, simulated.PASSWORD), {"x-api-key": simulated.API_KEY}
-    async with bench.session.get(f"{bench.base}/{simulated.INSTANCE}/{path}", auth=login, headers=key) as reply:
+    login = encode_basic_auth(simulated.USERNAME, simulated.PASSWORD)
+    headers = {"Authorization": login, "x-api-key": simulated.API_KEY}
+    async with bench.session.get(f"{bench.base}/{simulated.INSTANCE}/{path}", headers=headers) as reply:
         assert reply.status == 200, await reply.text()
         return await reply.json()
 
