@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import pytest
 
-from conformance.bench import Harm
+from conformance.bench import Harm, PingFailure
 from conformance.source_bench import Garbled
 from conformance.source_enduring import SourceEnduring
 from conformance.source_handed import CREDIT_NOTE, FOREIGN, PLAIN, digests_of, handed_of
@@ -59,11 +59,13 @@ class Entering:
     """Enters once, whatever the wire does, and says what came of it."""
 
     writes: ClassVar[tuple[EnteringWrite, ...]] = ()
+    ping_failures: ClassVar[tuple[PingFailure, ...]] = ()
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """`write` comes from the way's class."""
-        if "write" in metafunc.fixturenames:
-            metafunc.parametrize("write", self.writes, ids=[str(each).replace(" ", "-") for each in self.writes])
+        """`write` and `failure` come from the way's class."""
+        for name, cases in (("write", self.writes), ("failure", self.ping_failures)):
+            if name in metafunc.fixturenames:
+                metafunc.parametrize(name, cases, ids=[str(each).replace(" ", "-") for each in cases])
 
     @pytest.fixture
     async def inbound(self, bench: EnteringBench) -> AsyncIterator[Inbound]:
@@ -273,6 +275,22 @@ class Entering:
         assert refused.value.reason is Reason.SIGN_IN_REFUSED
         assert WRONG not in repr(refused.value) + str(refused.value)
         assert await bench.entered() == []
+
+    async def test_a_set_up_that_is_wrong_is_said_by_the_test_of_the_way_with_what_to_do(
+        self, bench: EnteringBench, failure: PingFailure
+    ) -> None:
+        if failure.arrange is not None:
+            await failure.arrange(bench)
+        inbound = bench.open(bench.side(values=failure.values, secrets=failure.secrets))
+        try:
+            steps = [step async for step in inbound.ping()]
+        finally:
+            await inbound.close()
+        assert [step.ok for step in steps] == [*[True] * (len(steps) - 1), False]
+        assert steps[-1].name == failure.step
+        assert steps[-1].detail
+        assert failure.advice in steps[-1].advice
+        assert not any(secret in repr(steps) for secret in failure.secrets.values())
 
     async def test_a_session_that_expires_at_each_step_costs_nothing(
         self, bench: EnteringBench, inbound: Inbound

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from conformance.bench import PingFailure
 from conformance.source_basware import (
     NETWORK_WRITES,
     SMARTPDF_WRITES,
@@ -35,10 +36,20 @@ from ml_connector.records.supplier_invoice import (
 )
 
 
+async def _deny_the_scope(bench: SmartPdfBench) -> None:
+    await bench.hook("flags", denied_scopes=["importDocuments.write"])
+
+
 class TestNetwork(EnteringConformance):
     """Structured data and files."""
 
     writes: ClassVar[tuple[EnteringWrite, ...]] = NETWORK_WRITES
+    ping_failures: ClassVar[tuple[PingFailure, ...]] = (
+        PingFailure("wrong password", "network", "Check", secrets={"network_password": "wrong-secret"}),
+        PingFailure("wrong name", "network", "Check", values={"network_username": "nobody"}),
+        PingFailure("nobody answers", "network", "network_url", values={"network_url": "http://127.0.0.1:1"}),
+        PingFailure("wrong path", "network", "network_url", values={"network_url": "http://nowhere.invalid"}),
+    )
 
     @pytest.fixture
     async def bench(self) -> AsyncIterator[BaswareBench]:
@@ -117,6 +128,12 @@ class TestSmartPdf(EnteringConformance):
     """The PDF alone."""
 
     writes: ClassVar[tuple[EnteringWrite, ...]] = SMARTPDF_WRITES
+    ping_failures: ClassVar[tuple[PingFailure, ...]] = (
+        PingFailure("wrong secret", "SmartPDF", "Check", secrets={"client_secret": "wrong-secret"}),
+        PingFailure("unknown receiver", "SmartPDF", "Check", values={"smartpdf_receiver": "other@smartpdf.example"}),
+        PingFailure("scope missing", "SmartPDF", "scope", arrange=_deny_the_scope),
+        PingFailure("nobody answers", "SmartPDF", "Check", values={"base_url": "http://127.0.0.1:1"}),
+    )
 
     @pytest.fixture
     async def bench(self) -> AsyncIterator[BaswareBench]:
