@@ -158,6 +158,8 @@ async def _apply_one(
         await _write_connection(transaction, wanted, now=now)
         await _write_schedules(transaction, wanted, difference.schedules, new=row is None, now=now)
         await _write_secrets(transaction, vault, wanted.name, difference.secrets, now=now)
+        await transaction.execute(_END_WAITS, {"id": wanted.name, "now": now})
+        await transaction.execute(_FORGET_CIRCUITS, {"id": wanted.name})
         if record is not None:
             await record(transaction, change=change, actor=actor, now=now)
     return change
@@ -360,5 +362,11 @@ _PUT_SCHEDULE: Final = text("""
     ON CONFLICT (connection_id, flow) DO UPDATE SET enabled = excluded.enabled, cron = excluded.cron,
         every_seconds = excluded.every_seconds, timezone = excluded.timezone, webhook = excluded.webhook,
         next_due = excluded.next_due""")
+# A side that let us not in may do so with what was corrected: it is tried at once, and so is what waited for it.
+_END_WAITS: Final = text("""
+    UPDATE document SET next_due = :now FROM circuit
+    WHERE document.connection_id = :id AND circuit.connection_id = :id
+        AND document.next_due > :now AND document.next_due <= circuit.open_until""")
+_FORGET_CIRCUITS: Final = text("DELETE FROM circuit WHERE connection_id = :id")
 # Whoever works it sees to its subscriptions. It may be due earlier already, for its documents.
 _WAKE: Final = text("UPDATE connection SET next_due = least(next_due, :now) WHERE id = :id")

@@ -70,6 +70,8 @@ TABLE: Final[tuple[Rule, ...]] = (
 )
 
 _PASSES: Final = frozenset({Reason.OUT_OF_ORDER, Reason.RATE_LIMITED, Reason.UNREACHABLE})
+_OF_THE_SIDE: Final = _PASSES | {Reason.SIGN_IN_REFUSED, Reason.RIGHTS_MISSING, Reason.ADDRESS_WRONG}
+"""Reasons whose sentence speaks of the system, whatever was asked of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +145,7 @@ def request_id_of(reply: Reply) -> str:
 def error_of(reply: Reply, *, attempted: Reason = Reason.UNEXPECTED, subject: str = SYSTEM) -> ConnectorError:
     """What to raise for an answer that is no success: Unavailable where it passes, Refused otherwise."""
     told: Sequence[Complaint] = complaints(reply) or (Complaint("", "", reply.text(300)),)
-    findings = tuple(
-        Finding(
-            reason_of(status=reply.status, type_=each.type, code=each.code, attempted=attempted),
-            subject,
-            " ".join(dict.fromkeys(filter(None, (str(reply.status), each.code, each.message))))[:_WORDS],
-        )
-        for each in told
-    )
+    findings = tuple(_finding(reply, each, attempted=attempted, subject=subject) for each in told)
     kind = Unavailable if findings[0].reason in _PASSES else Refused
     return kind(
         system=SYSTEM,
@@ -159,6 +154,12 @@ def error_of(reply: Reply, *, attempted: Reason = Reason.UNEXPECTED, subject: st
         code=told[0].code,
         request_id=request_id_of(reply),
     )
+
+
+def _finding(reply: Reply, told: Complaint, *, attempted: Reason, subject: str) -> Finding:
+    reason = reason_of(status=reply.status, type_=told.type, code=told.code, attempted=attempted)
+    words = " ".join(dict.fromkeys(filter(None, (str(reply.status), told.code, told.message))))
+    return Finding(reason, SYSTEM if reason in _OF_THE_SIDE and reason is not attempted else subject, words[:_WORDS])
 
 
 def is_web_page(reply: Reply) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from ml_connector.connectors.base import Clock, Guard, Inbound, Page, PingStep, Side
@@ -29,9 +30,13 @@ SMARTPDF_SETTINGS: Final = ("smartpdf_receiver", "smartpdf_notify")
 _ADVICE: Final[Mapping[Reason, str]] = {
     Reason.UNREACHABLE: "Check network_url, and whether a proxy or firewall lets us through.",
     Reason.ADDRESS_WRONG: "Check network_url, or region and environment.",
-    Reason.SIGN_IN_REFUSED: "Check the credentials of this route, and with Basware that the tenant may use it.",
     Reason.RIGHTS_MISSING: "Ask Basware to grant the API user the scope that the connector's README names for it.",
 }
+_CREDENTIALS: Final = {
+    NETWORK_ROUTE: "Check network_username and network_password, and with Basware that they may send invoices.",
+    SMARTPDF_ROUTE: "Check smartpdf_receiver, and with Basware that SmartPDF takes invoices for it.",
+}
+"""What to check where they are refused."""
 
 
 class _Calls:
@@ -95,7 +100,7 @@ class NetworkInbound:
         await self._calls.http.close()
 
     def ping(self) -> AsyncIterator[PingStep]:
-        return walk([("network", self._look_into_mailbox, _advice)])
+        return walk([("network", self._look_into_mailbox, partial(_advice, NETWORK_ROUTE))])
 
     async def _look_into_mailbox(self) -> str:
         await self._entrance.notifications(FIRST_PAGE, size=1)
@@ -146,7 +151,7 @@ class SmartPdfInbound:
         await self._calls.http.close()
 
     def ping(self) -> AsyncIterator[PingStep]:
-        return walk([("SmartPDF", self._take_ticket, _advice)])
+        return walk([("SmartPDF", self._take_ticket, partial(_advice, SMARTPDF_ROUTE))])
 
     async def _take_ticket(self) -> str:
         """A ticket that is never used is nothing, and nothing else tells whether the receiver is known."""
@@ -210,5 +215,5 @@ def _network_base(side: Side, region: Callable[[], Awaitable[str]]) -> Callable[
     return given if own else region
 
 
-def _advice(error: ConnectorError) -> str:
-    return _ADVICE.get(error.reason, "")
+def _advice(route: str, error: ConnectorError) -> str:
+    return _CREDENTIALS[route] if error.reason is Reason.SIGN_IN_REFUSED else _ADVICE.get(error.reason, "")
