@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from acceptance.command_line import command_line
 from acceptance.simulated import Simulated
 from simulation.ledgers import SECRETS
 from simulation.systems import free_port, until
@@ -58,6 +59,8 @@ class Product:
     home: Path
     database_url: str | None = None
     extra: dict[str, str] = field(default_factory=dict)
+    starts_anew: bool = False
+    """True: each command line is the installed command's own start, as in a shell; else one forked off."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -69,12 +72,17 @@ class Product:
 
     def run(self, *words: str, env: Mapping[str, str] | None = None) -> Said:
         """Carries out one command line."""
-        done = subprocess.run(
-            [str(COMMAND), *words], env=self.environment | dict(env or {}), capture_output=True, text=True,
-            timeout=120, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert "Traceback" not in done.stderr, done.stderr
-        return Said(done.returncode, done.stdout, done.stderr)
+        environment = self.environment | dict(env or {})
+        if self.starts_anew:
+            done = subprocess.run(
+                [str(COMMAND), *words], env=environment, capture_output=True, text=True, timeout=120, check=False,
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+            said = Said(done.returncode, done.stdout, done.stderr)
+        else:
+            said = Said(*command_line().run(words, environment, seconds=120))
+        assert "Traceback" not in said.err, said.err
+        return said
 
     def well(self, *words: str) -> Said:
         """Carries out one that must go well."""

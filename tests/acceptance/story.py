@@ -124,10 +124,12 @@ class Joined:
         return ("held" if reason in HELD else "rejected"), reason
 
 
-def join(systems: Simulated, expectations: Expectations, home: Path, database_url: str | None) -> Joined:
+def join(
+    systems: Simulated, expectations: Expectations, home: Path, database_url: str | None, *, starts_anew: bool = False
+) -> Joined:
     """Initialised, applied and run once; on the embedded PostgreSQL where no other is given."""
     systems.reset()
-    product = Product(home, database_url)
+    product = Product(home, database_url, starts_anew=starts_anew)
     product.well("init")
     applied = product.apply(connections(systems, [expectations.code]), "--json")
     first = product.run("run", f"acme-{expectations.code}", "--json")

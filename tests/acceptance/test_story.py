@@ -40,7 +40,8 @@ def joined(
 ) -> Joined:
     """After the first run."""
     home = tmp_path_factory.mktemp(request.param) / "home"
-    return join(systems, EXPECTATIONS, home, new_database() if request.param == "given" else None)
+    url = new_database() if request.param == "given" else None
+    return join(systems, EXPECTATIONS, home, url, starts_anew=True)
 
 
 class TestBusinessCentral(Story):
