@@ -162,9 +162,9 @@ def test_invoices_of_a_run_share_a_group_of_the_day_where_that_is_wanted(small: 
     bills = small.bills()
     assert {each["standing"] for each in bills} == {POSTED}
     # While one of the day's groups is being posted the next one is written into.
-        day = f"{small.systems.today:%y%m%d}"
-        assert {each["group"] for each in bills} <= {f"M{first}{day}" for first in "L23456789"}
-        assert len({each["group"] for each in bills}) < len(bills)
+    day = f"{small.systems.today:%y%m%d}"
+    assert {each["group"] for each in bills} <= {f"M{first}{day}" for first in "L23456789"}
+    assert len({each["group"] for each in bills}) < len(bills)
     assert groups(small) == []
 
 
