@@ -17,7 +17,8 @@ from ml_connector.connectors.acumatica import CONNECTOR
 from ml_connector.connectors.acumatica.client import Acumatica
 from ml_connector.connectors.acumatica.connector import AcumaticaLedger
 from ml_connector.connectors.acumatica.releasing import Patience
-from ml_connector.connectors.base import DimensionRule, Guard, Ledger, LedgerConnector, MappingRules, Side
+from ml_connector.connectors.base import Ledger, LedgerConnector
+from ml_connector.connectors.side import DimensionRule, Guard, MappingRules, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentKind
 from ml_connector.sandbox import acumatica as simulated

@@ -9,7 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
-from ml_connector.connectors.base import Guard, Ledger, LedgerConnector, Side
+from ml_connector.connectors.base import Ledger, LedgerConnector
+from ml_connector.connectors.side import Guard, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentKind
 from ml_connector.records.reason import Reason

@@ -12,11 +12,12 @@ from typing import Any
 
 from conformance.bench import Act, Facts, Site, StandingBill, StandingLine, Write
 from conformance.simulated import HeldClock, Simulated, served
-from ml_connector.connectors.base import DimensionRule, Guard, Ledger, LedgerConnector, MappingRules, Side
+from ml_connector.connectors.base import Ledger, LedgerConnector
 from ml_connector.connectors.epicor_kinetic import CONNECTOR
 from ml_connector.connectors.epicor_kinetic.client import Kinetic
 from ml_connector.connectors.epicor_kinetic.connector import KineticLedger
 from ml_connector.connectors.epicor_kinetic.releasing import Patience
+from ml_connector.connectors.side import DimensionRule, Guard, MappingRules, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentKind
 from ml_connector.sandbox import epicor_kinetic as simulated

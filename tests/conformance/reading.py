@@ -12,9 +12,7 @@ import pytest
 
 from conformance.bench import Bench, Harm
 from conformance.stage import Stage, bill_of, calls_of, cost_of_a_look, found_of, lists_of
-from ml_connector.connectors.base import (
-    Ledger,
-)
+from ml_connector.connectors.base import Ledger
 from ml_connector.connectors.errors import Unavailable
 from ml_connector.connectors.manifest import ReadMode
 from ml_connector.records.flow import MASTER_DATA, Flow

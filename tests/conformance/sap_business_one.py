@@ -11,9 +11,10 @@ from typing import Any
 
 from conformance.bench import Facts, Site, StandingBill, StandingLine
 from conformance.simulated import HeldClock, Simulated, served
-from ml_connector.connectors.base import DimensionRule, Guard, Ledger, LedgerConnector, MappingRules, Side
+from ml_connector.connectors.base import Ledger, LedgerConnector
 from ml_connector.connectors.sap_business_one import CONNECTOR
 from ml_connector.connectors.sap_business_one.connector import BusinessOne
+from ml_connector.connectors.side import DimensionRule, Guard, MappingRules, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentKind
 from ml_connector.sandbox import sap_business_one as simulated

@@ -18,9 +18,10 @@ from aiohttp import web
 from conformance.bench import Call, Site
 from conformance.simulated import HeldClock, Simulated
 from conformance.source_inbound_bench import Entered, EnteringWrite, Step
-from ml_connector.connectors.base import Guard, Inbound, Side
+from ml_connector.connectors.base import Inbound
 from ml_connector.connectors.basware import CONNECTOR
 from ml_connector.connectors.basware.inbound import NetworkInbound, SmartPdfInbound
+from ml_connector.connectors.side import Guard, Side
 from ml_connector.records.supplier_invoice import Admission, StandingStage
 from ml_connector.sandbox import basware as simulated
 from ml_connector.sandbox.company import found

@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from conformance.bench import Call, Harm, Site
-from ml_connector.connectors.base import Guard, Side, Source, SourceConnector
+from ml_connector.connectors.base import Source, SourceConnector
+from ml_connector.connectors.side import Guard, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentKind
 

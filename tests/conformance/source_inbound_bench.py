@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from conformance.bench import Call, Harm, Site
-from ml_connector.connectors.base import Guard, Inbound, Side
+from ml_connector.connectors.base import Inbound
+from ml_connector.connectors.side import Guard, Side
 from ml_connector.records.supplier_invoice import Admission, InvoiceFile, StandingStage, SupplierInvoice
 
 

@@ -14,8 +14,9 @@ from conformance.acumatica import AcumaticaBench, bench_of
 from conformance.reading import read_all
 from conformance.settling import register_of
 from conformance.stage import assert_stands_as_said, bill_of, draft_of, line_of, only, posted_of
-from ml_connector.connectors.base import DimensionRule, Ledger
+from ml_connector.connectors.base import Ledger
 from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.side import DimensionRule
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import Bill, BillStatus
 from ml_connector.records.master_data import DimensionValue

@@ -13,9 +13,10 @@ import pytest
 from conformance.bench import Act, Facts, Harm, PingFailure, Reasons, Site, StandingBill, StandingLine, Write
 from conformance.ledger import LedgerConformance
 from conformance.simulated import HeldClock, Simulated, served
-from ml_connector.connectors.base import DimensionRule, Guard, Ledger, LedgerConnector, MappingRules, Side
+from ml_connector.connectors.base import Ledger, LedgerConnector
 from ml_connector.connectors.business_central import CONNECTOR
 from ml_connector.connectors.business_central.connector import BusinessCentral
+from ml_connector.connectors.side import DimensionRule, Guard, MappingRules, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import DocumentKind
 from ml_connector.records.reason import Reason

@@ -16,7 +16,8 @@ from typing import Any, Final
 from conformance.bench import Call, Site
 from conformance.simulated import HeldClock, Simulated, served
 from conformance.source_bench import Meanwhile, Oddity, SourceFacts, StandingInvoice
-from ml_connector.connectors.base import DimensionRule, Guard, MappingRules, Side, Source, SourceConnector
+from ml_connector.connectors.base import Source, SourceConnector
+from ml_connector.connectors.side import DimensionRule, Guard, MappingRules, Side
 from ml_connector.connectors.visma_net import CONNECTOR
 from ml_connector.connectors.visma_net.connector import VismaNet
 from ml_connector.records.flow import Flow

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_connector.connectors.base import DimensionRule, MappingRules
+from ml_connector.connectors.side import DimensionRule, MappingRules
 from ml_connector.flows.coding import Coded, code_invoice, within_tolerance
 from ml_connector.records.invoice import ApprovedInvoice, CodingRow, DocumentKind, TransferStage
 from ml_connector.records.money import add_up

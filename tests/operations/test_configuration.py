@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from ml_connector.connectors.base import DimensionRule
+from ml_connector.connectors.side import DimensionRule
 from ml_connector.engine.schedules import FlowSchedule, duration, seconds
 from ml_connector.operations.configuration import (
     Configuration,

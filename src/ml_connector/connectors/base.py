@@ -1,4 +1,4 @@
-"""The two sides as protocols, the settings they are opened with, and the shapes they share.
+"""The two sides as protocols, and the shapes they share.
 
 A `Ledger` is an ERP that bills are posted to, a `Source` one whose supplier invoices go the other way, `Payables`
 what the invoice system does, `Inbound` how invoices enter it. Flows speak to these and ask the capabilities, never
@@ -7,15 +7,14 @@ the name. Everything here raises `ConnectorError` (errors.py) and nothing else.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
+from ml_connector.connectors.import_items import ImportItem, ImportOutcome, ImportReceipt
 from ml_connector.connectors.manifest import (
     ErpCapabilities,
     LedgerCapabilities,
@@ -23,85 +22,14 @@ from ml_connector.connectors.manifest import (
     PayablesCapabilities,
     SourceCapabilities,
 )
+from ml_connector.connectors.side import Clock, Guard, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import ApprovedInvoice, Attachment, Bill, LedgerBill, Settlement
 from ml_connector.records.master_data import MasterRecord
-from ml_connector.records.money import write_json
 from ml_connector.records.reason import Finding
 from ml_connector.records.supplier_invoice import Admission, InvoiceFile, Standing, SupplierInvoice, Whereabouts
 
-Clock = Callable[[], datetime]
-"""The time now, in UTC."""
-
 T = TypeVar("T")
-
-
-class Guard(Protocol):
-    """Asked right before each write leaves: raises where this process may no longer write."""
-
-    def __call__(self) -> None: ...
-
-
-class Kept(Protocol):
-    """What was kept under a name, while nobody else has it."""
-
-    @property
-    def value(self) -> str | None:
-        """None where nothing is kept."""
-        ...
-
-    async def replace(self, value: str | None) -> None:
-        """Keeps another value in its place, for good before it returns; None forgets it."""
-        ...
-
-
-class Keepsake(Protocol):
-    """Where a connector keeps, encrypted, what the other side gives it for later: a refresh token.
-
-    Whoever opens a name has it alone, over all processes, until the block ends.
-    """
-
-    def open(self, name: str) -> AbstractAsyncContextManager[Kept]: ...
-
-
-# ------------------------------------------------------------------ settings
-
-
-@dataclass(frozen=True, slots=True)
-class DimensionRule:
-    """`mapping.dimensions`: which coding field carries which dimension, and the list it is imported into."""
-
-    basware: str
-    erp: str
-    list: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MappingRules:
-    """`mapping` of a connection."""
-
-    dimensions: tuple[DimensionRule, ...] = ()
-    tax_codes: Mapping[str, str] = field(default_factory=dict)
-    """Payables system's code to the ledger's; others pass unchanged."""
-    tax_ids: Mapping[str, str] = field(default_factory=dict)
-    """A line's tax code in the ledger to the tax itself, where the ledger is told a tax's amount under that name."""
-    credit_note_types: frozenset[str] = frozenset({"CN"})
-    tolerance: Mapping[str, Decimal] = field(default_factory=dict)
-    posting_date: str = "voucherDate"
-    line_description: str = "text1"
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """Settings of one side of a connection. `values` are the file's keys; secrets come decrypted."""
-
-    connection: str
-    company: str
-    values: Mapping[str, Any]
-    secrets: Mapping[str, str] = field(repr=False)
-    mapping: MappingRules = field(default_factory=MappingRules)
-    keepsake: Keepsake | None = field(default=None, repr=False, compare=False)
-    """None where nothing can be kept beyond this process."""
 
 
 # ------------------------------------------------------------------ shared shapes
@@ -301,64 +229,6 @@ class PaymentResponse:
     method: str
     message: str
     reversal_of: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ImportItem:
-    """One record as the payables system takes it. Items of a later stage refer to those of an earlier one."""
-
-    resource: str
-    code: str
-    """Its lasting external code."""
-    text: str
-    """The record in JSON, as it is stored and sent: written once, since there may be a hundred thousand of them."""
-    stage: int = 0
-
-    @classmethod
-    def of(cls, resource: str, code: str, payload: Mapping[str, Any], *, stage: int = 0) -> ImportItem:
-        """The item of a record. Raises ValueError where a number has more digits than JSON carries."""
-        return cls(resource, code, write_json(payload), stage)
-
-    @property
-    def payload(self) -> Mapping[str, Any]:
-        """The record, read from the text; numbers with a point as Decimal."""
-        return json.loads(self.text, parse_float=Decimal)
-
-
-class ItemState(StrEnum):
-    """What became of one imported record."""
-
-    PENDING = "pending"
-    ACCEPTED = "accepted"
-    UNCHANGED = "unchanged"
-    """Skipped since nothing changed: it is there as it was, or as it failed, before."""
-    SUPERSEDED = "superseded"
-    REJECTED = "rejected"
-
-
-@dataclass(frozen=True, slots=True)
-class ItemOutcome:
-    """One record's fate, with the system's own words where it was rejected or only partly taken."""
-
-    code: str
-    state: ItemState
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReceipt:
-    """An import call's answer: what to ask after, and which records were refused at once (code to words)."""
-
-    request_id: str | None
-    refused: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class ImportOutcome:
-    """How an import stands. `done` once nothing is pending any more."""
-
-    done: bool
-    items: tuple[ItemOutcome, ...]
 
 
 class NotificationKind(StrEnum):

@@ -23,12 +23,10 @@ from typing import Any, Final, Protocol
 import aiohttp
 import stamina
 
-from ml_connector.connectors.base import (
-    Guard,
-)
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, SessionLost, Unavailable
 from ml_connector.connectors.manifest import Limits
 from ml_connector.connectors.pace import Pace
+from ml_connector.connectors.side import Guard
 from ml_connector.records.money import write_json
 from ml_connector.records.reason import Finding, Reason
 

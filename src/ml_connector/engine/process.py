@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from ml_connector.connectors.base import Clock
+from ml_connector.connectors.side import Clock
 from ml_connector.engine.leases import Lease, LeaseKeeper
 from ml_connector.engine.runs import defer_work
 from ml_connector.engine.shift import Shift

@@ -12,22 +12,18 @@ from ml_connector.connectors.base import (
     AS_NOTE,
     INVOICE_ROUTE,
     WRITE_BACK,
-    Clock,
-    DimensionRule,
     Erp,
-    Guard,
     Inbound,
     Ledger,
-    MappingRules,
     Payables,
     PayablesConnector,
-    Side,
     Source,
     SourceConnector,
     ledger_of,
     source_of,
 )
 from ml_connector.connectors.manifest import Manifest
+from ml_connector.connectors.side import Clock, DimensionRule, Guard, MappingRules, Side
 from ml_connector.engine.schedules import FlowSchedule, schedule_from
 from ml_connector.records.flow import Flow
 from ml_connector.store.database import Database

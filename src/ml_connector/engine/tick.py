@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ml_connector.connectors.base import Clock
+from ml_connector.connectors.side import Clock
 from ml_connector.engine.runs import defer_work
 from ml_connector.engine.schedules import FlowSchedule
 from ml_connector.store.database import Database

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from ml_connector.connectors.base import MappingRules
+from ml_connector.connectors.side import MappingRules
 from ml_connector.records.invoice import ApprovedInvoice, Bill, BillLine, CodingRow, DocumentKind
 from ml_connector.records.money import add_up, round_amount
 from ml_connector.records.reason import Finding, Reason

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
-from ml_connector.connectors.base import ImportItem, ItemOutcome, ItemState
+from ml_connector.connectors.import_items import ImportItem, ItemOutcome, ItemState
 from ml_connector.flows.workplace import Counts, Workplace
 from ml_connector.store.imports import Imports, OpenRequest, Staged, StoredItem
 

@@ -11,10 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from ml_connector.connectors.base import (
-    ImportItem,
-)
 from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.import_items import ImportItem
 from ml_connector.connectors.manifest import ReadMode
 from ml_connector.flows.dispatch import Dispatch, item_of
 from ml_connector.flows.pages import read_ahead

@@ -9,18 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from ml_connector.connectors.base import (
-    Clock,
-    Erp,
-    Inbound,
-    Ledger,
-    MappingRules,
-    Payables,
-    Source,
-    ledger_of,
-    source_of,
-)
+from ml_connector.connectors.base import Erp, Inbound, Ledger, Payables, Source, ledger_of, source_of
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Unavailable
+from ml_connector.connectors.side import Clock, MappingRules
 from ml_connector.records.reason import Reason
 from ml_connector.store.database import Database
 from ml_connector.store.documents import Documents

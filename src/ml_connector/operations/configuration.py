@@ -15,16 +15,14 @@ from pydantic_core import ErrorDetails
 from ml_connector.connectors import registry
 from ml_connector.connectors.base import (
     INVOICE_ROUTE,
-    DimensionRule,
     ErpConnector,
     LedgerConnector,
-    MappingRules,
     PayablesConnector,
-    Side,
     SourceConnector,
 )
 from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.manifest import Manifest
+from ml_connector.connectors.side import DimensionRule, MappingRules, Side
 from ml_connector.engine.process import utc_now
 from ml_connector.engine.schedules import DEFAULTS, FlowSchedule, flows_of
 from ml_connector.operations.announcements import SIGNATURE_KEY

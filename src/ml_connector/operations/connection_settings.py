@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ml_connector.connectors.base import MappingRules
+from ml_connector.connectors.side import MappingRules
 from ml_connector.engine.schedules import schedule_settings
 from ml_connector.operations.configuration import ConnectionConfiguration
 

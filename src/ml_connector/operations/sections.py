@@ -25,11 +25,9 @@ from pydantic import (
 )
 
 from ml_connector.connectors import registry
-from ml_connector.connectors.base import (
-    ErpConnector,
-    MappingRules,
-)
+from ml_connector.connectors.base import ErpConnector
 from ml_connector.connectors.manifest import FormField, Manifest
+from ml_connector.connectors.side import MappingRules
 from ml_connector.engine import schedules
 from ml_connector.operations.faults import nearest
 from ml_connector.records.flow import Flow

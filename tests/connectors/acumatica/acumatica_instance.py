@@ -14,7 +14,7 @@ from aiohttp import web
 from ml_connector.connectors.acumatica import session
 from ml_connector.connectors.acumatica.client import Acumatica
 from ml_connector.connectors.acumatica.reading import Reader
-from ml_connector.connectors.base import MappingRules, Side
+from ml_connector.connectors.side import MappingRules, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import MasterRecord
 from ml_connector.sandbox.acumatica.app import Acumatica as Simulated

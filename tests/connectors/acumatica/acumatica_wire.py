@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from ml_connector.connectors.acumatica.contract import Contract
-from ml_connector.connectors.base import Keepsake, MappingRules, Side
+from ml_connector.connectors.side import Keepsake, MappingRules, Side
 
 PASSWORD = "acu-password"
 SECRET = "acu-client-secret"

@@ -15,7 +15,7 @@ from aiohttp import web
 from ml_connector.connectors.acumatica import session
 from ml_connector.connectors.acumatica.connector import AcumaticaLedger, open_ledger
 from ml_connector.connectors.acumatica.releasing import Patience
-from ml_connector.connectors.base import DimensionRule, MappingRules, Side
+from ml_connector.connectors.side import DimensionRule, MappingRules, Side
 from ml_connector.records.invoice import Bill, BillLine, DocumentKind, LedgerBill, Settlement
 from ml_connector.records.money import add_up, round_amount
 from ml_connector.sandbox import acumatica as simulated

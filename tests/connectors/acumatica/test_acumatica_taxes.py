@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from ml_connector.connectors.acumatica.connector import open_ledger
 from ml_connector.connectors.acumatica.documents import taxes_of
-from ml_connector.connectors.base import Side
 from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.side import Side
 from ml_connector.records.invoice import BillStatus
 from ml_connector.records.money import add_up
 from ml_connector.records.reason import Reason

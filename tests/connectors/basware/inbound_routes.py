@@ -15,8 +15,9 @@ import aiohttp
 from aiohttp import web
 from supplier_invoices import INVOICE
 
-from ml_connector.connectors.base import Guard, Inbound, Page, Side
+from ml_connector.connectors.base import Inbound, Page
 from ml_connector.connectors.basware import CONNECTOR
+from ml_connector.connectors.side import Guard, Side
 from ml_connector.records.supplier_invoice import Admission, InvoiceFile, Standing, SupplierInvoice
 from ml_connector.sandbox.basware import Basware as Simulated
 from ml_connector.sandbox.basware.files import image

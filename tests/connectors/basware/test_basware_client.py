@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ml_connector.connectors.base import ImportItem, Side
 from ml_connector.connectors.basware.auth import SCOPES
 from ml_connector.connectors.basware.connector import Basware
 from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
+from ml_connector.connectors.import_items import ImportItem
+from ml_connector.connectors.side import Side
 from ml_connector.records.reason import Reason
 
 Answer = web.Response | Callable[[web.Request, bytes], web.Response]

@@ -11,11 +11,12 @@ from basware_facts import faults
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_connector.connectors.base import DimensionRule, ImportItem, MappingRules
 from ml_connector.connectors.basware.changes import deactivated, touched
 from ml_connector.connectors.basware.codes import cut, external_code, length, source_system
 from ml_connector.connectors.basware.imports import Importer
 from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.import_items import ImportItem
+from ml_connector.connectors.side import DimensionRule, MappingRules
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import (
     Account,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ml_connector.connectors.base import ImportItem, ItemState
 from ml_connector.connectors.basware.outcomes import newest_feedback, parse_status, settle, settle_by_feedback
+from ml_connector.connectors.import_items import ImportItem, ItemState
 
 
 def item(code: str) -> ImportItem:

@@ -17,21 +17,13 @@ import pytest
 from aiohttp import web
 from test_basware_imports import RECORDS, RULES
 
-from ml_connector.connectors.base import (
-    Acknowledgement,
-    ImportItem,
-    ImportOutcome,
-    ItemState,
-    NotificationKind,
-    PaymentResponse,
-    Side,
-    TransferResponse,
-    Verdict,
-)
+from ml_connector.connectors.base import Acknowledgement, NotificationKind, PaymentResponse, TransferResponse, Verdict
 from ml_connector.connectors.basware import CONNECTOR, webhook_for
 from ml_connector.connectors.basware.connector import Basware
 from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.http import recording
+from ml_connector.connectors.import_items import ImportItem, ImportOutcome, ItemState
+from ml_connector.connectors.side import Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import PaymentTerm
 from ml_connector.records.reason import Reason

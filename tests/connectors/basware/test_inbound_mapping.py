@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from supplier_invoices import INVOICE, invoice, line
 
-from ml_connector.connectors.base import MappingRules
 from ml_connector.connectors.basware.network import (
     Buyer,
     admission_of,
@@ -22,6 +21,7 @@ from ml_connector.connectors.basware.network import (
     invoice_objection,
     is_iban,
 )
+from ml_connector.connectors.side import MappingRules
 from ml_connector.records.invoice import DocumentKind
 from ml_connector.records.money import write_json
 from ml_connector.records.reason import Reason

@@ -12,10 +12,10 @@ from inbound_routes import FILES, PDF, SHEET, Box, hand_in, simulated
 from supplier_invoices import INVOICE, invoice
 from test_basware_client import Wire, listen
 
-from ml_connector.connectors.base import Side
 from ml_connector.connectors.basware import CONNECTOR
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.http import recording
+from ml_connector.connectors.side import Side
 from ml_connector.records.invoice import DocumentKind
 from ml_connector.records.reason import Reason
 from ml_connector.records.supplier_invoice import Admission, Whereabouts

@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from ml_connector.connectors.base import Side
 from ml_connector.connectors.business_central.connector import BusinessCentral, open_ledger
 from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.side import Side
 from ml_connector.records.flow import Flow
 from ml_connector.sandbox import business_central as simulated
 from ml_connector.sandbox.clock import Clock

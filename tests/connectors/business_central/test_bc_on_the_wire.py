@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 from bc_bills import bill, line
 
-from ml_connector.connectors.base import DimensionRule, MappingRules, Side
 from ml_connector.connectors.business_central.connector import BusinessCentral, open_ledger
 from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.side import DimensionRule, MappingRules, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import Bill, BillStatus, DocumentKind
 from ml_connector.records.reason import Reason

@@ -12,9 +12,9 @@ import aiohttp
 from aiohttp import web
 from epicor_papers import TODAY
 
-from ml_connector.connectors.base import DimensionRule, MappingRules, Side
 from ml_connector.connectors.epicor_kinetic.connector import KineticLedger
 from ml_connector.connectors.epicor_kinetic.releasing import Patience
+from ml_connector.connectors.side import DimensionRule, MappingRules, Side
 from ml_connector.records.invoice import Bill, LedgerBill, Settlement
 from ml_connector.sandbox import epicor_kinetic as simulated
 from ml_connector.sandbox.clock import Clock

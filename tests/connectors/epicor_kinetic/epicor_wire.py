@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
-from ml_connector.connectors.base import MappingRules, Side
 from ml_connector.connectors.epicor_kinetic import auth
+from ml_connector.connectors.side import MappingRules, Side
 
 PASSWORD = "kinetic-password"
 SECRET = "kinetic-client-secret"

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from ml_connector.connectors.base import Side
 from ml_connector.connectors.epicor_kinetic.address import Address, Credentials, SignIn
 from ml_connector.connectors.epicor_kinetic.connector import CONNECTOR
 from ml_connector.connectors.epicor_kinetic.manifest import DEFAULT_SCOPE, DEFAULT_TOKEN_URL
 from ml_connector.connectors.epicor_kinetic.options import Options
 from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.side import Side
 from ml_connector.records.reason import Reason
 
 USER = {"username": "basware"}

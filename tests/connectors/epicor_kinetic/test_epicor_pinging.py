@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from epicor_company import CODE, MAPPING, Office, office
 
-from ml_connector.connectors.base import DimensionRule, MappingRules, PingStep, Side
+from ml_connector.connectors.base import PingStep
 from ml_connector.connectors.epicor_kinetic import auth
 from ml_connector.connectors.epicor_kinetic.connector import KineticLedger
+from ml_connector.connectors.side import DimensionRule, MappingRules, Side
 from ml_connector.sandbox import epicor_kinetic as simulated
 from ml_connector.sandbox.clock import Clock
 

@@ -14,7 +14,6 @@ from aiohttp import web
 from epicor_company import MAPPING, Office, office
 from epicor_papers import TODAY
 
-from ml_connector.connectors.base import DimensionRule, MappingRules, Side
 from ml_connector.connectors.epicor_kinetic.books import Books
 from ml_connector.connectors.epicor_kinetic.client import Kinetic
 from ml_connector.connectors.epicor_kinetic.connector import KineticLedger
@@ -22,6 +21,7 @@ from ml_connector.connectors.epicor_kinetic.contract import VENDORS
 from ml_connector.connectors.epicor_kinetic.options import Options
 from ml_connector.connectors.epicor_kinetic.reading import Reader
 from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.side import DimensionRule, MappingRules, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import MasterRecord, PurchaseOrder, Vendor
 from ml_connector.records.reason import Reason

@@ -12,12 +12,12 @@ import pytest
 from aiohttp import web
 from epicor_wire import KEY, PASSWORD, SECRET, Wire, refusal, wire
 
-from ml_connector.connectors.base import Side
 from ml_connector.connectors.epicor_kinetic import auth
 from ml_connector.connectors.epicor_kinetic.client import Kinetic
 from ml_connector.connectors.epicor_kinetic.contract import COMPANIES, VENDORS
 from ml_connector.connectors.errors import Refused, Unavailable
 from ml_connector.connectors.http import recording
+from ml_connector.connectors.side import Side
 from ml_connector.records.reason import Reason
 
 

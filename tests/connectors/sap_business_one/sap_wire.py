@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ml_connector.connectors.base import MappingRules, Side
+from ml_connector.connectors.side import MappingRules, Side
 
 PASSWORD = "b1-secret"
 EXPIRED = {"error": {"code": "301", "message": "Invalid session or session already timeout."}}

@@ -13,8 +13,8 @@ import aiohttp
 from aiohttp import web
 from sap_bills import bill, line
 
-from ml_connector.connectors.base import DimensionRule, MappingRules, Side
 from ml_connector.connectors.sap_business_one.connector import BusinessOne, open_ledger
+from ml_connector.connectors.side import DimensionRule, MappingRules, Side
 from ml_connector.records.invoice import Bill, BillLine, Settlement
 from ml_connector.sandbox import sap_business_one as simulated
 from ml_connector.sandbox.clock import Clock

@@ -11,9 +11,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from ml_connector.connectors.base import DimensionRule, MappingRules, PingStep, Side
+from ml_connector.connectors.base import PingStep
 from ml_connector.connectors.sap_business_one.client import ServiceLayer
 from ml_connector.connectors.sap_business_one.connector import BusinessOne, open_ledger
+from ml_connector.connectors.side import DimensionRule, MappingRules, Side
 from ml_connector.records.flow import MASTER_DATA, Flow
 from ml_connector.records.master_data import Account, DimensionValue, MasterRecord, PurchaseOrder, TaxCode, Vendor
 from ml_connector.sandbox import sap_business_one as simulated

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from visma_world import COMPANY, World, simulation
 
-from ml_connector.connectors.base import Side
 from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.manifest import ReadMode
+from ml_connector.connectors.side import Side
 from ml_connector.connectors.visma_net.connector import open_source
 from ml_connector.connectors.visma_net.manifest import CAPABILITIES
 from ml_connector.records.flow import Flow

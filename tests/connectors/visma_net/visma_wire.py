@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ml_connector.connectors.base import DimensionRule, MappingRules, Side
+from ml_connector.connectors.side import DimensionRule, MappingRules, Side
 from ml_connector.connectors.visma_net.connector import VismaNet, open_source
 
 SECRET = "visma-secret"

@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from ml_connector.connectors.base import DimensionRule, MappingRules, Page, Side
+from ml_connector.connectors.base import Page
+from ml_connector.connectors.side import DimensionRule, MappingRules, Side
 from ml_connector.connectors.visma_net.connector import VismaNet, open_source
 from ml_connector.records.flow import Flow
 from ml_connector.records.supplier_invoice import SupplierInvoice

@@ -11,7 +11,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from ml_connector.connectors.acumatica.contract import Contract
 from ml_connector.connectors.acumatica.errors import unexpected, wrong_settings
 from ml_connector.connectors.acumatica.manifest import DEFAULT_ENDPOINT, DEFAULT_VERSION, UNKNOWN_LIMIT
-from ml_connector.connectors.base import Side
+from ml_connector.connectors.side import Side
 
 _ENDPOINT: Final = re.compile(r"\s*([^/\s][^/]*?)\s*/\s*([^/\s]+)\s*")
 _BEHIND_THE_ROOT: Final = re.compile(r"/(?:entity|identity|main|frames)(?:/.*)?$", re.IGNORECASE)

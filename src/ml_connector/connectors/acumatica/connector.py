@@ -16,15 +16,9 @@ from ml_connector.connectors.acumatica.posting import Desk
 from ml_connector.connectors.acumatica.reading import Reader
 from ml_connector.connectors.acumatica.register import posted_bills
 from ml_connector.connectors.acumatica.settlements import OurBills, SettlementReader
-from ml_connector.connectors.base import (
-    Clock,
-    Guard,
-    LedgerConnector,
-    Page,
-    PingStep,
-    Side,
-)
+from ml_connector.connectors.base import LedgerConnector, Page, PingStep
 from ml_connector.connectors.manifest import LedgerCapabilities
+from ml_connector.connectors.side import Clock, Guard, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import Bill, LedgerBill, Settlement
 from ml_connector.records.master_data import MasterRecord

@@ -6,9 +6,9 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from ml_connector.connectors.base import ImportItem
 from ml_connector.connectors.basware.codes import fingerprint, length
 from ml_connector.connectors.basware.imports import LISTS, PROJECTS, list_text_length
+from ml_connector.connectors.import_items import ImportItem
 
 _SPARE_TEXT: Final[Mapping[str, str]] = {
     "accounts": "text5",

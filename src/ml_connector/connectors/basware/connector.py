@@ -8,16 +8,10 @@ from typing import Any, Final
 
 from ml_connector.connectors.base import (
     Acknowledgement,
-    Clock,
-    Guard,
-    ImportItem,
-    ImportOutcome,
-    ImportReceipt,
     Notification,
     Page,
     PaymentResponse,
     PingStep,
-    Side,
     TransferResponse,
 )
 from ml_connector.connectors.basware import changes, outcomes, subscriptions
@@ -48,7 +42,9 @@ from ml_connector.connectors.basware.regions import HOSTS, candidates
 from ml_connector.connectors.basware.sending import SEPARATOR, Sending
 from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.http import HttpClient
+from ml_connector.connectors.import_items import ImportItem, ImportOutcome, ImportReceipt
 from ml_connector.connectors.manifest import PayablesCapabilities
+from ml_connector.connectors.side import Clock, Guard, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import ApprovedInvoice, TransferStage
 from ml_connector.records.master_data import MasterRecord

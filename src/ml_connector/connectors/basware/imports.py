@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from ml_connector.connectors.base import ImportItem, MappingRules
 from ml_connector.connectors.basware.codes import cut, exact, external_code, length, source_system
 from ml_connector.connectors.basware.errors import refused
 from ml_connector.connectors.basware.items import import_item
 from ml_connector.connectors.basware.orders import order_items
+from ml_connector.connectors.import_items import ImportItem
+from ml_connector.connectors.side import MappingRules
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import (
     Account,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from functools import partial
 from typing import Final
 
-from ml_connector.connectors.base import Clock, Guard, Inbound, Page, PingStep, Side
+from ml_connector.connectors.base import Inbound, Page, PingStep
 from ml_connector.connectors.basware.auth import SignIn
 from ml_connector.connectors.basware.client import HEADERS, REQUEST_ID_HEADERS, BaswareClient
 from ml_connector.connectors.basware.entrance import FIRST_PAGE, PAGE_SIZE, Entrance
@@ -18,6 +18,7 @@ from ml_connector.connectors.basware.smartpdf import SCOPE, SmartPdf, handed_in_
 from ml_connector.connectors.basware.standings import Standings
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown
 from ml_connector.connectors.http import HttpClient
+from ml_connector.connectors.side import Clock, Guard, Side
 from ml_connector.connectors.steps import walk
 from ml_connector.records.reason import Finding, Reason
 from ml_connector.records.supplier_invoice import Admission, InvoiceFile, Standing, SupplierInvoice, Whereabouts

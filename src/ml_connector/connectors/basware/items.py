@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ml_connector.connectors.base import ImportItem
 from ml_connector.connectors.basware.errors import refused
+from ml_connector.connectors.import_items import ImportItem
 from ml_connector.records.reason import Reason
 
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")

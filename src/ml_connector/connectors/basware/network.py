@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from ml_connector.connectors.base import MappingRules
 from ml_connector.connectors.basware.codes import cut, exact
 from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.side import MappingRules
 from ml_connector.records.invoice import DocumentKind
 from ml_connector.records.money import add_up, write_json
 from ml_connector.records.reason import Finding, Reason

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from ml_connector.connectors.base import ImportItem
 from ml_connector.connectors.basware.codes import cut, exact
 from ml_connector.connectors.basware.items import import_item
 from ml_connector.connectors.basware.mapping import day
+from ml_connector.connectors.import_items import ImportItem
 from ml_connector.records.master_data import MatchingMode, OrderLine, PurchaseOrder, Receipt
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from ml_connector.connectors.base import ImportItem, ImportOutcome, ItemOutcome, ItemState
+from ml_connector.connectors.import_items import ImportItem, ImportOutcome, ItemOutcome, ItemState
 
 TARGET: Final = "P2P"
 """The system whose verdict counts; vendors may be passed on to others besides."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ml_connector.connectors.base import ImportItem, ImportReceipt
 from ml_connector.connectors.basware.client import BaswareClient
 from ml_connector.connectors.basware.errors import Complaint, complaints, error_of, request_id_of
 from ml_connector.connectors.basware.imports import path_of
 from ml_connector.connectors.http import Reply
+from ml_connector.connectors.import_items import ImportItem, ImportReceipt
 from ml_connector.records.reason import Reason
 
 SEPARATOR: Final = ","

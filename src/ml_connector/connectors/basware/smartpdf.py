@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 from urllib.parse import parse_qs, urlsplit
 
-from ml_connector.connectors.base import Clock
 from ml_connector.connectors.basware.client import BaswareClient
 from ml_connector.connectors.basware.codes import document_id
 from ml_connector.connectors.basware.errors import SYSTEM, error_of, is_web_page, refused
 from ml_connector.connectors.errors import OutcomeUnknown
 from ml_connector.connectors.http import HttpClient, Reply
+from ml_connector.connectors.side import Clock
 from ml_connector.records.invoice import Attachment
 from ml_connector.records.reason import Finding, Reason
 from ml_connector.records.supplier_invoice import Admission, InvoiceFile, SupplierInvoice

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from ml_connector.connectors.base import Guard, Side
 from ml_connector.connectors.business_central.auth import EntraTokens
 from ml_connector.connectors.business_central.errors import (
     REQUEST_ID_HEADERS,
@@ -30,6 +29,7 @@ from ml_connector.connectors.business_central.manifest import (
 from ml_connector.connectors.errors import ConnectorError, Refused
 from ml_connector.connectors.http import HttpClient, Reply
 from ml_connector.connectors.odata import address, literal, next_link, rows_of
+from ml_connector.connectors.side import Guard, Side
 from ml_connector.records.reason import Finding, Reason
 
 GUID: Final = re.compile(r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 
-from ml_connector.connectors.base import (
-    Clock,
-    Guard,
-    LedgerConnector,
-    Page,
-    PingStep,
-    Side,
-)
+from ml_connector.connectors.base import LedgerConnector, Page, PingStep
 from ml_connector.connectors.business_central.announcements import ANNOUNCEMENTS, entities_of
 from ml_connector.connectors.business_central.attachments import Attachments
 from ml_connector.connectors.business_central.books import Books
@@ -26,6 +19,7 @@ from ml_connector.connectors.business_central.register import posted_bills
 from ml_connector.connectors.business_central.settlements import OurBills, SettlementReader
 from ml_connector.connectors.business_central.subscriptions import Subscriptions
 from ml_connector.connectors.manifest import LedgerCapabilities
+from ml_connector.connectors.side import Clock, Guard, Side
 from ml_connector.records.flow import Flow
 from ml_connector.records.invoice import Bill, LedgerBill, Settlement
 from ml_connector.records.master_data import MasterRecord

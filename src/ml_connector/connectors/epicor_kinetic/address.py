@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from ml_connector.connectors.base import Side
 from ml_connector.connectors.epicor_kinetic.errors import wrong_settings
 from ml_connector.connectors.epicor_kinetic.manifest import DEFAULT_SCOPE, DEFAULT_TOKEN_URL
+from ml_connector.connectors.side import Side
 
 _BEHIND_THE_INSTANCE: Final = re.compile(r"/(?:apps|api|tokenresource\.svc)(?:/.*)?$", re.IGNORECASE)
 _TOKEN_RESOURCE: Final = re.compile(r"/tokenresource\.svc/?$", re.IGNORECASE)

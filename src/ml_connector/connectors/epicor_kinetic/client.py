@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 import stamina
 
-from ml_connector.connectors.base import Guard, Side
 from ml_connector.connectors.epicor_kinetic.address import Address, Credentials
 from ml_connector.connectors.epicor_kinetic.answers import Answer, Saved, answer_of
 from ml_connector.connectors.epicor_kinetic.auth import Session, body_of
@@ -44,6 +43,7 @@ from ml_connector.connectors.epicor_kinetic.where import Where, gt
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.http import MAX_WAIT, READ_ATTEMPTS, Reply
 from ml_connector.connectors.odata import address, next_link
+from ml_connector.connectors.side import Guard, Side
 from ml_connector.records.reason import Reason
 
 About = Mapping[Reason, str]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from ml_connector.connectors.base import Side
 from ml_connector.connectors.epicor_kinetic.address import text_of
 from ml_connector.connectors.epicor_kinetic.errors import wrong_settings
 from ml_connector.connectors.epicor_kinetic.manifest import (
@@ -16,6 +15,7 @@ from ml_connector.connectors.epicor_kinetic.manifest import (
     GROUP_FOR_EACH_RUN,
     VAT_NUMBER_FIELDS,
 )
+from ml_connector.connectors.side import Side
 
 
 @dataclass(frozen=True, slots=True)

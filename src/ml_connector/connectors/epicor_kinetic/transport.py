@@ -10,13 +10,13 @@ from typing import Final
 
 import aiohttp
 
-from ml_connector.connectors.base import Guard
 from ml_connector.connectors.epicor_kinetic.address import Address
 from ml_connector.connectors.epicor_kinetic.auth import Session, body_of
 from ml_connector.connectors.epicor_kinetic.errors import error_of, parse_fault, without_key
 from ml_connector.connectors.epicor_kinetic.manifest import LIMITS, NAME
 from ml_connector.connectors.errors import Refused, Unavailable
 from ml_connector.connectors.http import HttpClient, Reply
+from ml_connector.connectors.side import Guard
 
 _STATUS: Final = "x-status-before"
 """Our own header for the status an answer came with, where that was another."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
-from ml_connector.connectors.base import Side
 from ml_connector.connectors.sap_business_one.errors import unexpected, wrong_address
+from ml_connector.connectors.side import Side
 
 _ROOT: Final = re.compile(r"/b1s/v([12])$")
 _DEFAULT_ROOT: Final = "/b1s/v2"

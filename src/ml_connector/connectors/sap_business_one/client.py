@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
-from ml_connector.connectors.base import Guard, Side
 from ml_connector.connectors.errors import OutcomeUnknown, Refused, SessionLost
 from ml_connector.connectors.http import Reply
 from ml_connector.connectors.odata import address, literal, rows_of
@@ -19,6 +18,7 @@ from ml_connector.connectors.sap_business_one.address import Address, text_of
 from ml_connector.connectors.sap_business_one.errors import NOT_FOUND, error_of, parse_fault, unexpected
 from ml_connector.connectors.sap_business_one.manifest import LIMITS, NAME
 from ml_connector.connectors.sap_business_one.session import ServiceLayerHttp, Session, json_of
+from ml_connector.connectors.side import Guard, Side
 from ml_connector.records.reason import Reason
 
 Row = dict[str, Any]

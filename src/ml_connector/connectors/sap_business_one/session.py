@@ -16,15 +16,13 @@ from typing import Any, Final
 
 import aiohttp
 
-from ml_connector.connectors.base import (
-    Guard,
-)
 from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
 from ml_connector.connectors.http import HttpClient, Reply, recording
 from ml_connector.connectors.manifest import Limits
 from ml_connector.connectors.sap_business_one.address import Address
 from ml_connector.connectors.sap_business_one.errors import parse_fault, unexpected
 from ml_connector.connectors.sap_business_one.manifest import LIMITS, NAME
+from ml_connector.connectors.side import Guard
 from ml_connector.records.reason import Finding, Reason
 
 # A good login takes 3 to 8 s, a refused one longer (SAP dossier 4.1).

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from ml_connector.connectors.base import Guard, Side
 from ml_connector.connectors.errors import ConnectorError, Unavailable
 from ml_connector.connectors.http import MAX_WAIT, HttpClient, Reply
+from ml_connector.connectors.side import Guard, Side
 from ml_connector.connectors.visma_net.allowance import Allowance
 from ml_connector.connectors.visma_net.auth import ConnectTokens
 from ml_connector.connectors.visma_net.errors import (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 
-from ml_connector.connectors.base import Clock, Guard, Page, PingStep, Side, SourceConnector
+from ml_connector.connectors.base import Page, PingStep, SourceConnector
 from ml_connector.connectors.manifest import SourceCapabilities
+from ml_connector.connectors.side import Clock, Guard, Side
 from ml_connector.connectors.visma_net.announcements import ANNOUNCEMENTS
 from ml_connector.connectors.visma_net.client import VismaClient, setting
 from ml_connector.connectors.visma_net.desk import Desk
