@@ -16,7 +16,7 @@ from acceptance.simulated import Fields, company_of
 
 pytestmark = pytest.mark.xdist_group("acceptance-changes")
 
-CODES = [str(code) for code in range(2001, 2019)]
+CODES = [str(code) for code in range(2001, 2020)]
 
 
 class TestBusinessCentral(Afterwards):
@@ -28,6 +28,24 @@ class TestBusinessCentral(Afterwards):
         "path": r"\$batch",
         "body": '{"error": {"code": "Application_DialogException", "message": "An extension says no."}}',
     }
+
+
+# ------------------------------------------------------------------ a side that was down
+
+
+def test_a_person_need_not_wait_for_a_side_that_was_down(small: Small) -> None:
+    (document,) = small.approve(1)
+    small.systems.fault(
+        small.systems.ledger, kind="status", method="GET", path="/companies", status=503, retry_after="3600", count=99
+    )
+    down = small.run("invoices")
+    assert (down.code, down.flow("invoices")["posted"], down.flow("invoices")["failed"]) == (1, 0, 1), down
+    still = small.run("invoices")
+    assert (still.code, still.flow("invoices")["failed"]) == (1, 1), "what waits for it is told each time"
+    small.systems.mend()
+    again = small.run("invoices")
+    assert (again.code, again.flow("invoices")["posted"]) == (0, 1), again
+    assert [each["vendorInvoiceNumber"] for each in small.bills()] == [document["invoiceNumber"]]
 
 
 # ------------------------------------------------------------------ master data

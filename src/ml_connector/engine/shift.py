@@ -210,6 +210,8 @@ class Shift:
         if run.options.get("polled"):
             return
         counts = Counts()
+        if run.by_person:
+            await self.circuits.try_now()
         try:
             await self.road.poll(run, counts)
         except ConnectorError as error:

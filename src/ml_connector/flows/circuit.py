@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import text
+
 from ml_connector.connectors.errors import ConnectorError, Unavailable
 from ml_connector.flows.workplace import Workplace
 from ml_connector.records.reason import Reason
@@ -60,12 +62,30 @@ class Circuits:
         )  # fmt: skip
         return until
 
+    async def try_now(self) -> None:
+        """A person asks: the waits are over, what waited for them is due, and one probe tries."""
+        now = self._place.clock()
+        if self.opens_at() is None:
+            return
+        self._open = {side: _Open(min(each.until, now), each.failures) for side, each in self._open.items()}
+        values = {"c": self._place.connection, "now": now}
+        async with self._place.database.transaction() as transaction:
+            await transaction.execute(_WAIT_NO_MORE, values)
+            await transaction.execute(_TRY_NOW, values)
+
     async def heard(self, side: str) -> None:
         """The side answered: its circuit closes."""
         if self._open.pop(side, None) is not None:
             await self._place.database.execute(
                 "DELETE FROM circuit WHERE connection_id = :c AND side = :side", c=self._place.connection, side=side
             )
+
+
+_WAIT_NO_MORE = text(
+    """UPDATE document SET next_due = :now FROM circuit WHERE document.connection_id = :c
+        AND circuit.connection_id = :c AND document.next_due > :now AND document.next_due <= circuit.open_until"""
+)
+_TRY_NOW = text("UPDATE circuit SET open_until = :now WHERE connection_id = :c AND open_until > :now")
 
 
 def _wait(place: Workplace, error: ConnectorError, failures: int) -> datetime:
