@@ -79,14 +79,19 @@ def command_line() -> CommandLine:
 
 def serve() -> None:
     """Answers orders until its input ends."""
+    from sqlalchemy import make_url
+
     from ml_connector.cli import main
     from ml_connector.connectors import registry
     from ml_connector.engine import process
     from ml_connector.operations import documents, replay, runs, status
 
-    del process, documents, replay, runs, status
+    del documents, replay, runs, status
     registry.payables()
     registry.erp_ids()
+    # What each child would do again at its start.
+    make_url("postgresql+psycopg://").get_dialect()
+    process.settle_collector()
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:

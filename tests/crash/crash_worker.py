@@ -22,8 +22,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import make_url
+
 from ml_connector.connectors import registry
-from ml_connector.engine.process import Process
+from ml_connector.engine.process import Process, settle_collector
 from ml_connector.flows import workplace
 from ml_connector.store.settings import Settings
 
@@ -33,6 +35,9 @@ _ACTIVE = "('received', 'checked', 'posting', 'unconfirmed', 'posted')"
 def main() -> None:
     registry.payables()
     registry.erp_ids()
+    # What each child would do again at its start.
+    make_url("postgresql+psycopg://").get_dialect()
+    settle_collector()
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:
@@ -99,7 +104,7 @@ async def _settle(process: Process, connection: str) -> None:
         )
         if row is None or row["open"] == 0:
             return
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
 
 
 if __name__ == "__main__":

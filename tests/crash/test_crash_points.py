@@ -59,7 +59,7 @@ def test_killed_while_a_call_is_on_its_way(world: World, name: str) -> None:
     check(world, offered)
 
 
-@each(lambda way: way.invoice_calls)
+@each(lambda way: way.invoice_calls if way is BUSINESS_CENTRAL_WAY else way.invoice_writes)
 def test_killed_when_a_call_was_done_and_before_its_answer(world: World, name: str) -> None:
     world.put(world.way.invoice_calls[name], "hold_after")
     offered, child = begin(world)

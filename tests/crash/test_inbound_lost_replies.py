@@ -7,7 +7,7 @@ import json
 
 import pytest
 from inbound_world import ENTERS, HEARS, LOOKS, NOTES, READS, WRITES, InboundWorld, Opened, each_call
-from test_lost_replies import PROXY_ERROR, TROUBLES
+from test_lost_replies import PROXY_ERROR, SORTS, TROUBLES
 
 from simulation.sources import NETWORK, SMARTPDF
 from simulation.systems import call, until
@@ -25,7 +25,7 @@ def run_to_rest(world: InboundWorld) -> None:
     assert world.sandbox.to_come() == []
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("trouble", SORTS)
 @each_call(lambda route: ["sign in to the ERP", *WRITES[route]])
 def test_trouble_with_one_write(inbound: InboundWorld, name: str, trouble: str) -> None:
     papers = inbound.bring(INVOICES)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from crash_ledgers import IMPORT_VENDORS, PAYMENT_RESPONSE, WAYS, each, with_one_ledger
+from crash_ledgers import BUSINESS_CENTRAL_WAY, IMPORT_VENDORS, PAYMENT_RESPONSE, WAYS, each, with_one_ledger
 from crash_world import World, check_imported, check_paid, pay_all
 
 from simulation.systems import until
@@ -27,11 +27,23 @@ TROUBLES: dict[str, dict[str, Any]] = {
     "429 with Retry-After": {"kind": "status", "status": 429, "retry_after": "1"},
     "503": {"kind": "status", "status": 503},
 }
+SORTS = ("done, answer lost", "done, answered 500", "cut before the work", "429 with Retry-After")
+"""One of each sort that is told apart on the way up; what is of one sort is told alike for every system."""
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("trouble", SORTS)
 @each(lambda way: way.invoice_writes)
 def test_trouble_with_one_write_of_an_invoice(world: World, name: str, trouble: str) -> None:
+    check_trouble(world, name, trouble)
+
+
+@pytest.mark.parametrize("trouble", [trouble for trouble in TROUBLES if trouble not in SORTS])
+@each(lambda way: way.invoice_writes, ways=[BUSINESS_CENTRAL_WAY])
+def test_any_other_trouble_of_its_sort_with_one_write(world: World, name: str, trouble: str) -> None:
+    check_trouble(world, name, trouble)
+
+
+def check_trouble(world: World, name: str, trouble: str) -> None:
     offered = world.offer(world.companies[0], GOOD, *BAD)
     world.put(world.way.invoice_writes[name], **TROUBLES[trouble])
     world.ask_for_runs("invoices")
