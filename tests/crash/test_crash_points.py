@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 from crash_ledgers import (
+    BUSINESS_CENTRAL_WAY,
     IMPORT_VENDORS,
     ONE_OF_A_KIND,
     PAYMENT_RESPONSE,
@@ -61,6 +62,7 @@ def test_killed_while_a_call_is_on_its_way(world: World, name: str) -> None:
 
 @each(lambda way: way.invoice_calls if way is BUSINESS_CENTRAL_WAY else way.invoice_writes)
 def test_killed_when_a_call_was_done_and_before_its_answer(world: World, name: str) -> None:
+    """A read that was done has done nothing: of the other ledgers only what they write."""
     world.put(world.way.invoice_calls[name], "hold_after")
     offered, child = begin(world)
     kill_at(world, child)
