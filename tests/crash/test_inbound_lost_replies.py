@@ -181,7 +181,8 @@ def test_tokens_of_the_erp_that_end_again_and_again(inbound: InboundWorld) -> No
         until(lambda: _is_let_in(inbound) or not child.runs, "a call was answered", seconds=10)
         inbound.sandbox.forget_calls()
         call("POST", f"{inbound.erp}/_sandbox/tokens", {"expire": True})
-    assert child.ended() == 0, child.told()
+    # A call that was on its way with the token before may meet two refusals in a row: then the ERP rests for a minute.
+    assert child.ended(seconds=150) == 0, child.told()
     inbound.check(papers)
 
 
