@@ -1,13 +1,14 @@
 """Rounding happens in one place, and there it is right."""
 
 import json
+from datetime import date
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_connector.records.money import Money, add_up, json_number, round_amount
+from ml_connector.records.money import Money, add_up, json_number, round_amount, write_json
 
 amounts = st.decimals(min_value=-(10**12), max_value=10**12, allow_nan=False, allow_infinity=False, places=6)
 
@@ -53,3 +54,24 @@ def test_an_amount_is_written_with_its_own_digits_or_not_at_all(amount: Decimal)
         assert len(amount.as_tuple().digits) > 15
     else:
         assert json.loads(written, parse_float=Decimal, parse_int=Decimal) == amount
+
+
+@given(amounts, st.text(), st.integers())
+def test_what_is_written_is_read_back_the_same(amount: Decimal, words: str, count: int) -> None:
+    body = {"amount": round_amount(amount, "EUR"), words: [words, count, None, True]}
+    assert json.loads(write_json(body), parse_float=Decimal, parse_int=Decimal) == body
+
+
+def test_half_a_surrogate_pair_is_written_too() -> None:
+    assert json.loads(write_json({"name": "broken \ud83d", "amount": Decimal("1.5")}))["name"] == "broken \ud83d"
+
+
+@pytest.mark.parametrize("odd", [Decimal("0.1234567890123456789"), Decimal("NaN")])
+def test_an_amount_that_json_cannot_carry_is_refused(odd: Decimal) -> None:
+    with pytest.raises(ValueError, match="more digits than a JSON number"):
+        write_json({"amount": odd})
+
+
+def test_a_date_is_written_by_whoever_knows_its_form() -> None:
+    with pytest.raises(TypeError):
+        write_json({"on": date(2026, 11, 21)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ml_connector.records.money import write_json
 from ml_connector.store.database import Database
 from ml_connector.store.trail import Entry, Scribe
 
@@ -261,7 +261,7 @@ class Imports:
             if sent and request_id is not None:
                 values = {
                     "c": self.connection, "id": request_id, "flow": self.flow, "resource": items[0].resource, "at": at,
-                    "next": next_check, "run": run_id, "items": json.dumps(sent),
+                    "next": next_check, "run": run_id, "items": write_json(sent),
                 }  # fmt: skip
                 await transaction.execute(_REQUEST, values)
             if known:
@@ -318,7 +318,7 @@ class Imports:
             if done:
                 await transaction.execute(_FINISH, values)
             else:
-                await transaction.execute(_AGAIN, values | {"next": next_check, "items": json.dumps(left)})
+                await transaction.execute(_AGAIN, values | {"next": next_check, "items": write_json(left)})
             await self.scribe.append(transaction, self.connection, entries, epoch=self.epoch, at=at)
 
     async def _fence(self, transaction: AsyncConnection) -> None:
@@ -431,7 +431,7 @@ def _row(item: Staged) -> str:
         "resource": item.resource, "code": item.code, "key": item.erp_key, "stage": item.stage, "hash": item.hash,
         "number": item.number or None, "needs": item.needs or None,
     }  # fmt: skip
-    return f'{json.dumps(rest)[:-1]},"payload":{item.text}}}'
+    return f'{write_json(rest)[:-1]},"payload":{item.text}}}'
 
 
 def _keys(items: Sequence[Staged]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ml_connector.records.money import write_json
 from ml_connector.store.database import Database
 
 BODY_LIMIT: Final = 32_768
@@ -128,7 +129,7 @@ class Scribe:
             for each, detail in zip(entries, details, strict=True)
         ]
         return {
-            "connection": connection, "epoch": epoch, "at": at, "t_told": json.dumps(texts),
+            "connection": connection, "epoch": epoch, "at": at, "t_told": write_json(texts),
             "t_exchanges": _array(packed), "t_digest": _array(digests), "t_seal_key": self._seal_key,
         }  # fmt: skip
 
