@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.store.database import Database
 from ml_connector.store.imports import Imports, OpenRequest, Staged, StoredItem
@@ -121,3 +124,36 @@ async def test_an_inactive_record_that_was_never_imported_is_left_out(imports: I
     assert await stage(imports, staged("a", '{"off":1}', active=False)) == {"a"}
     assert await imports.missing([]) == ([], 0)
     assert list(await fates(database)) == ["a"]
+
+
+class _Lingering(Imports):
+    """Stays between the fence and the commit of what it stages until it is let go."""
+
+    def __init__(self, like: Imports) -> None:
+        super().__init__(like.database, like.scribe, connection=like.connection, flow=like.flow, epoch=like.epoch)
+        self.fenced, self.go = asyncio.Event(), asyncio.Event()
+
+    async def _fence(self, transaction: AsyncConnection) -> None:
+        await super()._fence(transaction)
+        self.fenced.set()
+        await self.go.wait()
+
+
+async def test_what_is_staged_while_its_connection_is_removed_goes_with_it(
+    imports: Imports, database: Database
+) -> None:
+    await stage(imports, staged("a", '{"n":1}'))
+    lingering = _Lingering(imports)
+    staging = asyncio.create_task(stage(lingering, staged("b", '{"n":1}')))
+    await lingering.fenced.wait()
+    removing = asyncio.create_task(database.execute("DELETE FROM connection"))
+    async with asyncio.timeout(20):
+        while not await database.fetch("SELECT 1 FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+    lingering.go.set()
+    assert await staging == {"b"}
+    await removing
+    assert await database.fetch("SELECT code FROM imported UNION SELECT code FROM import_pending") == []
+    with pytest.raises(DBAPIError, match="lease lost"):
+        await stage(imports, staged("c", '{"n":1}'))
+    assert await fates(database) == {}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import text
 
+from ml_connector.connectors.base import Page
 from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.import_items import ImportItem
 from ml_connector.connectors.manifest import ReadMode
@@ -46,6 +48,21 @@ class Options:
     full: bool = False
     allow_deactivations: bool = False
     by_person: bool = False
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How far a run has read."""
+
+    newest: str | None
+    """The mark that what was read comes to."""
+    seen: set[str] | None
+    """The keys of what was read, where what is missing is looked for."""
+
+    def take(self, page: Page[MasterRecord]) -> None:
+        self.newest = page.mark or self.newest
+        if self.seen is not None:
+            self.seen.update(record.key for record in page.records)
 
 
 class MasterDataFlow:
@@ -102,15 +119,11 @@ class MasterDataFlow:
         since = None if everything or mark is None else mark["value"]
         # Where nothing was imported yet, nothing can be missing.
         sweeps = everything and await self.imports.count_keys(at_most=1) > 0
-        seen: set[str] = set()
-        newest = since
-        async for page in read_ahead(self.place.erp.read(self.flow, since=since)):
-            self.place.go_on()
-            newest = page.mark or newest
-            self.counts.read += len(page.records)
-            await self._stage(page.records)
-            if sweeps:
-                seen.update(record.key for record in page.records)
+        reading = _Reading(newest=since, seen=set() if sweeps else None)
+        async with aclosing(read_ahead(self._stored_parts(reading))) as parts:
+            async for fresh in parts:
+                await self.dispatch.offer(fresh)
+        seen = reading.seen or set()
         swept = everything
         if not everything and self._sweep_is_due(mark):
             async for keys in self.place.erp.keys(self.flow):
@@ -118,7 +131,7 @@ class MasterDataFlow:
             sweeps = swept = True
         if sweeps:
             await self._deactivate_missing(seen)
-        await self._move_mark(newest, swept=swept, before=mark)
+        await self._move_mark(reading.newest, swept=swept, before=mark)
 
     async def _mark(self) -> dict[str, Any] | None:
         return await self.place.database.fetch_one(
@@ -131,32 +144,33 @@ class MasterDataFlow:
             return True
         return self.place.clock() - mark["swept_at"] >= SWEEP_EVERY
 
-    async def _stage(self, records: Sequence[MasterRecord]) -> None:
-        """Maps and stores; the next part is mapped while the one before is being stored."""
-        storing: asyncio.Task[None] | None = None
-        try:
-            for start in range(0, len(records), STORED_AT_ONCE):
-                staged = await self._mapped(records[start : start + STORED_AT_ONCE])
-                if storing is not None:
-                    await storing
-                storing = asyncio.create_task(self._store(staged), name="store")
-            if storing is not None:
-                await storing
-        finally:
-            if storing is not None and not storing.done():
-                storing.cancel()
-                await asyncio.wait({storing})
+    async def _stored_parts(self, reading: _Reading) -> AsyncGenerator[Sequence[Staged]]:
+        """What differs, part by part, once it is stored: the part before is being sent meanwhile."""
+        async with aclosing(read_ahead(self._mapped_parts(reading))) as parts:
+            async for part in parts:
+                yield await self._store(part)
 
-    async def _store(self, staged: Sequence[Staged]) -> None:
-        """What differs is stored first, and then offered to be sent while reading goes on."""
-        for start in range(0, len(staged), STORED_AT_ONCE):
-            part = staged[start : start + STORED_AT_ONCE]
+    async def _mapped_parts(self, reading: _Reading) -> AsyncGenerator[Sequence[Staged]]:
+        """What is read, as it is to be stored: the part before is being stored meanwhile."""
+        async with aclosing(read_ahead(self.place.erp.read(self.flow, since=reading.newest))) as pages:
+            async for page in pages:
+                self.place.go_on()
+                reading.take(page)
+                self.counts.read += len(page.records)
+                for start in range(0, len(page.records), STORED_AT_ONCE):
+                    yield await self._mapped(page.records[start : start + STORED_AT_ONCE])
+
+    async def _store(self, part: Sequence[Staged]) -> Sequence[Staged]:
+        """Stores what differs from what was sent last; of that, what may be sent."""
+        fresh: list[Staged] = []
+        for start in range(0, len(part), STORED_AT_ONCE):  # a record may come to several items
+            some = part[start : start + STORED_AT_ONCE]
             changed = await self.imports.stage(
-                part, run_id=self.run_id, at=self.place.clock(), force=self.options.touch
+                some, run_id=self.run_id, at=self.place.clock(), force=self.options.touch
             )
-            self.counts.unchanged += len(part) - len(changed)
-            fresh = [each for each in part if (each.resource, each.code) in changed]
-            await self.dispatch.offer(await self._without_waiting(fresh))
+            self.counts.unchanged += len(some) - len(changed)
+            fresh += [each for each in some if (each.resource, each.code) in changed]
+        return await self._without_waiting(fresh)
 
     async def _without_waiting(self, staged: Sequence[Staged]) -> Sequence[Staged]:
         needed = {each.needs for each in staged if each.needs}

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from operator import eq, ge, gt, le, lt, ne
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
@@ -19,6 +18,7 @@ from ml_connector.sandbox.acumatica.errors import Refusal, bad_request, failed
 from ml_connector.sandbox.acumatica.schema import Contract, Field, Row
 from ml_connector.sandbox.acumatica.table import folded
 from ml_connector.sandbox.acumatica.wire import midnight
+from ml_connector.sandbox.expressions import COMPARE, Expression, tokens_of, unquoted
 
 Test = Callable[[Row], bool]
 
@@ -26,7 +26,6 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<custom>cf\.\w+\(f='[^']*'\))|(?P<prefixed>(?:datetimeoffset|datetime|date|guid)'[^']*')"
     r"|(?P<text>'(?:[^']|'')*')|(?P<punctuation>[(),])|(?P<word>[^\s(),']+))"
 )
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {"eq": eq, "ne": ne, "gt": gt, "ge": ge, "lt": lt, "le": le}
 _WORDS = {"eq": "Equal", "ne": "NotEqual", "gt": "GreaterThan", "ge": "GreaterThanOrEqual"} | {
     "lt": "LessThan",
     "le": "LessThanOrEqual",
@@ -67,107 +66,61 @@ class _Operand:
 
 def parse_filter(contract: Contract, text: str, zone: ZoneInfo) -> Filter:
     """Parses `text`; raises Refusal as the server would."""
-    return _Parser(contract, _tokens(text), zone).whole()
-
-
-def _tokens(text: str) -> list[str]:
-    tokens: list[str] = []
-    at = 0
-    text = text.strip()
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise _syntax_error(at)
-        tokens.append(match[0].strip())
-        at = match.end()
-    return tokens
+    return _Parser(contract, tokens_of(text, _TOKEN, refused=_syntax_error), zone).whole()
 
 
 def _syntax_error(at: int) -> Refusal:
     return bad_request(f"The query specified in the URI is not valid. Syntax error at position {at}.")
 
 
-class _Parser:
-    """Recursive descent: or, and, not, comparison."""
-
+class _Parser(Expression[Filter]):
     def __init__(self, contract: Contract, tokens: list[str], zone: ZoneInfo) -> None:
+        super().__init__(tokens)
         self._contract = contract
-        self._tokens = tokens
         self._zone = zone
-        self._at = 0
 
-    def whole(self) -> Filter:
-        parsed = self._any()
-        if self._at < len(self._tokens):
-            self._syntax()
-        return parsed
+    def refuse(self) -> NoReturn:
+        raise _syntax_error(self.at)
 
-    def _peek(self, ahead: int = 0) -> str:
-        at = self._at + ahead
-        return self._tokens[at] if at < len(self._tokens) else ""
+    def both(self, left: Filter, right: Filter) -> Filter:
+        return _both(left, right)
 
-    def _next(self, wanted: str = "") -> str:
-        token = self._peek()
-        if not token or (wanted and token != wanted):
-            self._syntax()
-        self._at += 1
-        return token
+    def either(self, left: Filter, right: Filter) -> Filter:
+        return _either(left, right)
 
-    def _syntax(self) -> NoReturn:
-        raise _syntax_error(self._at)
-
-    def _any(self) -> Filter:
-        left = self._all()
-        while self._peek() == "or":
-            self._next()
-            left = _either(left, self._all())
-        return left
-
-    def _all(self) -> Filter:
-        left = self._one()
-        while self._peek() == "and":
-            self._next()
-            left = _both(left, self._one())
-        return left
-
-    def _one(self) -> Filter:
-        if self._peek() == "not":
+    def term(self) -> Filter:
+        if self.peek() == "not":
             return self._negated()
-        if self._peek() == "(":
-            self._next()
-            inside = self._any()
-            self._next(")")
-            return inside
-        return self._function() if self._peek(1) == "(" else self._comparison()
+        return self._function() if self.peek(1) == "(" else self._comparison()
 
     def _negated(self) -> Filter:
-        self._next()
-        if self._peek(1) == "(" and self._peek() in _SEARCH:
+        self.take()
+        if self.peek(1) == "(" and self.peek() in _SEARCH:
             raise failed("The 'not' operator is not supported for a function.", "System.NotSupportedException")
-        inside = self._one()
+        inside = self.one()
         return Filter(lambda row: not inside.test(row), names=inside.names, views=inside.views)
 
     def _function(self) -> Filter:
-        name = self._next()
+        name = self.take()
         if name not in _SEARCH:
             raise failed(f"An unknown function with name '{name}' was found.", "Microsoft.Data.OData.ODataException")
-        self._next("(")
-        first, _, second = self._next(), self._next(","), self._next()
-        self._next(")")
+        self.take("(")
+        first, _, second = self.take(), self.take(","), self.take()
+        self.take(")")
         path, literal = (second, first) if name == "substringof" else (first, second)
         operand = self._operand(path)
         found = self._search(_SEARCH[name], operand, literal)
-        if self._peek() in ("eq", "ne") and self._peek(1) in ("true", "false"):
+        if self.peek() in ("eq", "ne") and self.peek(1) in ("true", "false"):
             # The silent trap: `substringof(...) eq true` finds nothing at all (Acumatica dossier 4.1).
-            self._next()
-            self._next()
+            self.take()
+            self.take()
             return Filter(lambda _: False, names=found.names, views=found.views, searches=found.searches)
         return found
 
     def _search(self, found: Callable[[str, str], bool], operand: _Operand, literal: str) -> Filter:
         if not literal.startswith("'"):
-            self._syntax()
-        part = _unquoted(literal).lower()
+            self.refuse()
+        part = unquoted(literal).lower()
         path, value = operand.path, operand.value
         return Filter(
             lambda row: found(str(value(row) or "").lower(), part),
@@ -177,11 +130,11 @@ class _Parser:
         )
 
     def _comparison(self) -> Filter:
-        operand = self._operand(self._next())
-        operator = self._next()
-        if operator not in _COMPARE:
-            self._syntax()
-        literal = self._next()
+        operand = self._operand(self.take())
+        operator = self.take()
+        if operator not in COMPARE:
+            self.refuse()
+        literal = self.take()
         names, views = frozenset({operand.path}), frozenset({operand.view})
         if literal == "null":
             wanted = operator == "eq"
@@ -193,7 +146,7 @@ class _Parser:
         return Filter(test, equal=equal, since=since, names=names, views=views)
 
     def _compared(self, operand: _Operand, operator: str, value: Any) -> Test:
-        compare, read, zone = _COMPARE[operator], operand.value, self._zone
+        compare, read, zone = COMPARE[operator], operand.value, self._zone
         if operand.kind == "String":
             return lambda row: (kept := read(row)) is not None and compare(folded(kept), value)
         if operand.kind == "DateTime":
@@ -223,7 +176,7 @@ class _Parser:
         if literal.startswith("'"):
             if kind != "String":
                 raise _incompatible(kind, "Edm.String", operator)
-            return folded(_unquoted(literal))
+            return folded(unquoted(literal))
         if literal in ("true", "false"):
             if kind != "Boolean":
                 raise _incompatible(kind, "Edm.Boolean", operator)
@@ -294,10 +247,6 @@ def _incompatible(kind: str, other: str, operator: str) -> Refusal:
         f"Found operand types '{own}' and '{other}' for operator kind '{_WORDS[operator]}'.",
         "Microsoft.Data.OData.ODataException",
     )
-
-
-def _unquoted(literal: str) -> str:
-    return literal[1:-1].replace("''", "'")
 
 
 def _both(left: Filter, right: Filter) -> Filter:

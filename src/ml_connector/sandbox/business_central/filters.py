@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from operator import eq, ge, gt, le, lt, ne
-from typing import Any
+from typing import Any, NoReturn
 
 from ml_connector.sandbox.business_central.errors import Refused, bad_request, not_an_option
 from ml_connector.sandbox.business_central.schema import (
@@ -20,12 +19,12 @@ from ml_connector.sandbox.business_central.schema import (
     is_date,
     stamp,
 )
+from ml_connector.sandbox.expressions import COMPARE, Expression, tokens_of, unquoted
 
 Test = Callable[[Row], bool]
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<punctuation>[(),])|(?P<word>[^\s(),']+))",
 )
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {"eq": eq, "ne": ne, "gt": gt, "ge": ge, "lt": lt, "le": le}
 _SEARCH: dict[str, Callable[[str, str], bool]] = {
     "startswith": str.startswith,
     "endswith": str.endswith,
@@ -55,85 +54,42 @@ class _Operand:
 
 def parse_filter(entity: EntityType, text: str, *, schema_21: bool = False) -> Filter:
     """Parses `text` against the properties of `entity`; raises Refused with the server's words."""
-    return _Parser(entity, _tokens(text), schema_21=schema_21).whole()
+
+    def refused(at: int) -> Refused:
+        return bad_request(f"Syntax error at position {at} in '{text.strip()}'.")
+
+    return _Parser(entity, tokens_of(text, _TOKEN, refused=refused), schema_21=schema_21).whole()
 
 
-def _tokens(text: str) -> list[str]:
-    tokens: list[str] = []
-    at = 0
-    text = text.strip()
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise bad_request(f"Syntax error at position {at} in '{text}'.")
-        tokens.append(match[0].strip())
-        at = match.end()
-    return tokens
-
-
-class _Parser:
-    """Recursive descent: or, and, comparison."""
-
+class _Parser(Expression[Filter]):
     def __init__(self, entity: EntityType, tokens: list[str], *, schema_21: bool) -> None:
+        super().__init__(tokens)
         self._entity = entity
-        self._tokens = tokens
-        self._at = 0
         self._schema_21 = schema_21
 
-    def whole(self) -> Filter:
-        parsed = self._any()
-        if self._at < len(self._tokens):
-            raise self._syntax()
-        return parsed
+    def refuse(self) -> NoReturn:
+        raise bad_request(f"Syntax error at position {self.at} in '{' '.join(self.tokens)}'.")
 
-    def _peek(self) -> str:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+    def both(self, left: Filter, right: Filter) -> Filter:
+        return _both(left, right)
 
-    def _next(self, wanted: str = "") -> str:
-        token = self._peek()
-        if not token or (wanted and token != wanted):
-            raise self._syntax()
-        self._at += 1
-        return token
+    def either(self, left: Filter, right: Filter) -> Filter:
+        return _either(left, right)
 
-    def _syntax(self) -> Refused:
-        return bad_request(f"Syntax error at position {self._at} in '{' '.join(self._tokens)}'.")
-
-    def _any(self) -> Filter:
-        left = self._all()
-        while self._peek() == "or":
-            self._next()
-            left = _either(left, self._all())
-        return left
-
-    def _all(self) -> Filter:
-        left = self._one()
-        while self._peek() == "and":
-            self._next()
-            left = _both(left, self._one())
-        return left
-
-    def _one(self) -> Filter:
-        if self._peek() == "(":
-            self._next()
-            inside = self._any()
-            self._next(")")
-            return inside
-        if self._peek() in _SEARCH:
-            return self._search()
-        return self._comparison()
+    def term(self) -> Filter:
+        return self._search() if self.peek() in _SEARCH else self._comparison()
 
     def _search(self) -> Filter:
-        operator = _SEARCH[self._next()]
-        self._next("(")
+        operator = _SEARCH[self.take()]
+        self.take("(")
         operand = self._operand()
-        self._next(",")
+        self.take(",")
         wanted = self._text()
-        self._next(")")
+        self.take(")")
         if operand.prop.kind not in ("code", "text"):
             raise bad_request(f"No function signature for the function was found on '{operand.prop.name}'.")
-        if self._peek() in ("eq", "ne"):
-            negated = (self._next() == "eq") != (self._next() == "true")
+        if self.peek() in ("eq", "ne"):
+            negated = (self.take() == "eq") != (self.take() == "true")
             return Filter(
                 lambda row: operator(operand.value(row), wanted) != negated,
                 frozenset({operand.prop.name}),
@@ -142,8 +98,8 @@ class _Parser:
         return Filter(lambda row: operator(operand.value(row), wanted), frozenset({operand.prop.name}), {})
 
     def _operand(self) -> _Operand:
-        word = self._next()
-        if self._peek() == "(" and word in ("tolower", "toupper", "substring"):
+        word = self.take()
+        if self.peek() == "(" and word in ("tolower", "toupper", "substring"):
             return self._function(word)
         prop = self._entity.properties.get(word)
         if prop is None:
@@ -154,40 +110,40 @@ class _Parser:
         return _Operand(lambda row: row[word], prop, plain=True)
 
     def _function(self, word: str) -> _Operand:
-        self._next("(")
+        self.take("(")
         inside = self._operand()
         if word == "substring":
-            self._next(",")
-            start = int(self._next())
-            self._next(")")
+            self.take(",")
+            start = int(self.take())
+            self.take(")")
             return _Operand(lambda row: inside.value(row)[start:], inside.prop, plain=False)
-        self._next(")")
+        self.take(")")
         change = str.lower if word == "tolower" else str.upper
         return _Operand(lambda row: change(inside.value(row)), inside.prop, plain=False)
 
     def _text(self) -> str:
-        token = self._next()
+        token = self.take()
         if not token.startswith("'"):
-            raise self._syntax()
-        return token[1:-1].replace("''", "'")
+            self.refuse()
+        return unquoted(token)
 
     def _comparison(self) -> Filter:
         operand = self._operand()
-        operator = self._next()
+        operator = self.take()
         if operator == "in" and self._schema_21:
             return self._one_of(operand)
-        if operator not in _COMPARE:
-            raise self._syntax()
-        literal = _literal(operand.prop, self._next())
+        if operator not in COMPARE:
+            self.refuse()
+        literal = _literal(operand.prop, self.take())
         return _compared(operand, operator, literal)
 
     def _one_of(self, operand: _Operand) -> Filter:
-        self._next("(")
-        values = {_literal(operand.prop, self._next())}
-        while self._peek() == ",":
-            self._next()
-            values.add(_literal(operand.prop, self._next()))
-        self._next(")")
+        self.take("(")
+        values = {_literal(operand.prop, self.take())}
+        while self.peek() == ",":
+            self.take()
+            values.add(_literal(operand.prop, self.take()))
+        self.take(")")
         wanted = frozenset(values)
         name = operand.prop.name
         return Filter(
@@ -203,7 +159,7 @@ def unknown_property(entity: EntityType, name: str) -> Refused:
 
 
 def _compared(operand: _Operand, operator: str, literal: Any) -> Filter:
-    compare = _COMPARE[operator]
+    compare = COMPARE[operator]
     value = operand.value
     name = operand.prop.name
     equal = {name: frozenset({literal})} if operator == "eq" and operand.plain else {}
@@ -236,7 +192,7 @@ def _literal(prop: Property, token: str) -> Any:
     if quoted != (prop.kind in ("code", "text", "enum")):
         raise _incompatible(prop, "Edm.String" if quoted else "an unquoted literal")
     if quoted:
-        text = token[1:-1].replace("''", "'")
+        text = unquoted(token)
         return _member(prop, text) if prop.kind == "enum" else text
     value = _unquoted(prop, token)
     if value is None:

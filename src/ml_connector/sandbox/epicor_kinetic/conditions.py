@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from ml_connector.sandbox.epicor_kinetic.schema import Entity, Kind, Row
 from ml_connector.sandbox.epicor_kinetic.table import folded
+from ml_connector.sandbox.expressions import COMPARE
 
 Test = Callable[[Row], bool]
-
-COMPARE: dict[str, Callable[[Any, Any], bool]] = {"eq": eq, "ne": ne, "gt": gt, "ge": ge, "lt": lt, "le": le}
 DAY_LENGTH, SECOND_LENGTH = 10, 19
 
 

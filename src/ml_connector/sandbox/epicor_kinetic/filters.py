@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from ml_connector.sandbox.epicor_kinetic.conditions import (
-    COMPARE,
     Condition,
     both,
     compared,
@@ -17,8 +16,9 @@ from ml_connector.sandbox.epicor_kinetic.conditions import (
     negated,
     number,
 )
-from ml_connector.sandbox.epicor_kinetic.errors import bad_query, unknown_property
+from ml_connector.sandbox.epicor_kinetic.errors import Refusal, bad_query, unknown_property
 from ml_connector.sandbox.epicor_kinetic.schema import TABLES, Entity, Kind
+from ml_connector.sandbox.expressions import COMPARE, Expression, tokens_of, unquoted
 
 _TOKEN = re.compile(r" *(?:(?P<text>'(?:[^']|'')*')|(?P<mark>[(),])|(?P<word>[^ (),']+))")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -32,7 +32,11 @@ _SEARCH: dict[str, Callable[[str, str], bool]] = {
 @lru_cache(maxsize=2000)
 def parse_filter(table: str, text: str) -> Condition:
     """Parses a filter on the rows of a type; raises Refusal (400)."""
-    return _Parser(TABLES[table], _tokens(text)).whole()
+
+    def refused(at: int) -> Refusal:
+        return bad_query(f"Syntax error at position {at} in '{text.strip(' ')}'.")
+
+    return _Parser(TABLES[table], tokens_of(text, _TOKEN, refused=refused)).whole()
 
 
 def require(entity: Entity, name: str) -> None:
@@ -41,93 +45,48 @@ def require(entity: Entity, name: str) -> None:
         raise unknown_property(name, entity.type_name)
 
 
-def _tokens(text: str) -> list[str]:
-    tokens: list[str] = []
-    at, text = 0, text.strip(" ")
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise bad_query(f"Syntax error at position {at} in '{text}'.")
-        tokens.append(match[0].lstrip(" "))
-        at = match.end()
-    return tokens
-
-
-class _Parser:
-    """Recursive descent: or, and, not, comparison."""
-
+class _Parser(Expression[Condition]):
     def __init__(self, entity: Entity, tokens: list[str]) -> None:
+        super().__init__(tokens)
         self._entity = entity
-        self._tokens = tokens
-        self._at = 0
 
-    def whole(self) -> Condition:
-        parsed = self._any()
-        if self._at < len(self._tokens):
-            self._syntax()
-        return parsed
+    def refuse(self) -> NoReturn:
+        raise bad_query(f"Syntax error near '{self.peek()}' in '{' '.join(self.tokens)}'.")
 
-    def _peek(self, ahead: int = 0) -> str:
-        at = self._at + ahead
-        return self._tokens[at] if at < len(self._tokens) else ""
+    def both(self, left: Condition, right: Condition) -> Condition:
+        return both(left, right)
 
-    def _next(self, wanted: str = "") -> str:
-        token = self._peek()
-        if not token or (wanted and token != wanted):
-            self._syntax()
-        self._at += 1
-        return token
+    def either(self, left: Condition, right: Condition) -> Condition:
+        return either(left, right)
 
-    def _syntax(self) -> NoReturn:
-        raise bad_query(f"Syntax error near '{self._peek()}' in '{' '.join(self._tokens)}'.")
-
-    def _any(self) -> Condition:
-        left = self._all()
-        while self._peek() == "or":
-            self._next()
-            left = either(left, self._all())
-        return left
-
-    def _all(self) -> Condition:
-        left = self._one()
-        while self._peek() == "and":
-            self._next()
-            left = both(left, self._one())
-        return left
-
-    def _one(self) -> Condition:
-        if self._peek() == "not":
-            self._next()
-            return negated(self._one())
-        if self._peek() == "(":
-            self._next()
-            inside = self._any()
-            self._next(")")
-            return inside
-        return self._function() if self._peek(1) == "(" else self._comparison()
+    def term(self) -> Condition:
+        if self.peek() == "not":
+            self.take()
+            return negated(self.one())
+        return self._function() if self.peek(1) == "(" else self._comparison()
 
     def _function(self) -> Condition:
-        name = self._next()
+        name = self.take()
         if name not in _SEARCH:
             raise bad_query(f"An unknown function with name '{name}' was found.")
-        self._next("(")
-        column = self._next()
+        self.take("(")
+        column = self.take()
         require(self._entity, column)
-        self._next(",")
-        literal = self._next()
-        self._next(")")
+        self.take(",")
+        literal = self.take()
+        self.take(")")
         if not literal.startswith("'"):
-            self._syntax()
-        search, part = _SEARCH[name], _unquoted(literal).lower()
+            self.refuse()
+        search, part = _SEARCH[name], unquoted(literal).lower()
         return Condition(lambda row: search(str(row.get(column) or "").lower(), part))
 
     def _comparison(self) -> Condition:
-        column = self._next()
+        column = self.take()
         require(self._entity, column)
-        operator = self._next()
+        operator = self.take()
         if operator not in COMPARE:
-            self._syntax()
-        return compared(self._entity, column, operator, self._value(column, self._next()))
+            self.refuse()
+        return compared(self._entity, column, operator, self._value(column, self.take()))
 
     def _value(self, column: str, literal: str) -> Any:
         kind = self._entity.columns[column]
@@ -142,7 +101,7 @@ def _read(kind: Kind, literal: str) -> Any:
     quoted = literal.startswith("'")
     match kind:
         case Kind.TEXT:
-            return _unquoted(literal) if quoted else None
+            return unquoted(literal) if quoted else None
         case Kind.FLAG:
             return {"true": True, "false": False}.get(literal)
         case Kind.DATE:
@@ -151,7 +110,3 @@ def _read(kind: Kind, literal: str) -> Any:
             return literal.lower() if _GUID.fullmatch(literal) else None
         case _:
             return None if quoted else number(literal, kind)
-
-
-def _unquoted(literal: str) -> str:
-    return literal[1:-1].replace("''", "'")

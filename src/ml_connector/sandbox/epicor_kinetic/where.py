@@ -19,6 +19,7 @@ from ml_connector.sandbox.epicor_kinetic.conditions import (
 )
 from ml_connector.sandbox.epicor_kinetic.errors import Refusal, rejected
 from ml_connector.sandbox.epicor_kinetic.schema import TABLES, Entity, Kind
+from ml_connector.sandbox.expressions import Expression, unquoted
 
 _TOKEN = re.compile(r"\s*('(?:[^']|'')*'|<>|>=|<=|[=<>()]|[^\s'=<>()]+)")
 _OPERATORS = {"=": "eq", "<>": "ne", ">": "gt", ">=": "ge", "<": "lt", "<=": "le"}
@@ -65,57 +66,26 @@ def _fault(text: str) -> Refusal:
     return rejected(f"The where clause cannot be read: {text}")
 
 
-class _Parser:
-    """Recursive descent: OR, AND, comparison."""
+class _Parser(Expression[Condition]):
+    shouts = True
 
     def __init__(self, entity: Entity, tokens: list[str]) -> None:
+        super().__init__(tokens)
         self._entity = entity
-        self._tokens = tokens
-        self._at = 0
 
-    def whole(self) -> Condition:
-        parsed = self._any()
-        if self._at < len(self._tokens):
-            self._syntax()
-        return parsed
+    def refuse(self) -> NoReturn:
+        raise _fault(f"syntax error near '{self.peek()}'")
 
-    def _peek(self) -> str:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+    def both(self, left: Condition, right: Condition) -> Condition:
+        return both(left, right)
 
-    def _next(self) -> str:
-        token = self._peek()
-        if not token:
-            self._syntax()
-        self._at += 1
-        return token
+    def either(self, left: Condition, right: Condition) -> Condition:
+        return either(left, right)
 
-    def _syntax(self) -> NoReturn:
-        raise _fault(f"syntax error near '{self._peek()}'")
-
-    def _any(self) -> Condition:
-        left = self._all()
-        while self._peek().upper() == "OR":
-            self._next()
-            left = either(left, self._all())
-        return left
-
-    def _all(self) -> Condition:
-        left = self._one()
-        while self._peek().upper() == "AND":
-            self._next()
-            left = both(left, self._one())
-        return left
-
-    def _one(self) -> Condition:
-        if self._peek() == "(":
-            self._next()
-            inside = self._any()
-            if self._next() != ")":
-                self._syntax()
-            return inside
-        name, operator, literal = self._next(), self._next(), self._next()
+    def term(self) -> Condition:
+        name, operator, literal = self.take(), self.take(), self.take()
         if operator not in _OPERATORS:
-            self._syntax()
+            self.refuse()
         if name.isdecimal() and literal.isdecimal():
             return EVERYTHING if (int(name) == int(literal)) == (operator == "=") else NOTHING
         column = _column(self._entity, name)
@@ -123,7 +93,7 @@ class _Parser:
 
     def _value(self, column: str, literal: str) -> Any:
         kind = self._entity.columns[column]
-        text = literal[1:-1].replace("''", "'") if literal.startswith("'") else literal
+        text = unquoted(literal) if literal.startswith("'") else literal
         match kind:
             case Kind.TEXT:
                 value = text if literal.startswith("'") else None

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from operator import eq, ge, gt, le, lt, ne
 from typing import Any, NoReturn
 
+from ml_connector.sandbox.expressions import COMPARE, Expression, tokens_of, unquoted
 from ml_connector.sandbox.sap_business_one.bodies import read_day, read_time
 from ml_connector.sandbox.sap_business_one.errors import (
     B1Error,
@@ -26,7 +26,6 @@ _TOKEN = re.compile(
     r"|(?P<word>[^\s(),']+))"
 )
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\S*)?")
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {"eq": eq, "ne": ne, "gt": gt, "ge": ge, "lt": lt, "le": le}
 _SEARCH: dict[str, Callable[[str, str], bool]] = {
     "startswith": str.startswith,
     "endswith": str.endswith,
@@ -60,87 +59,56 @@ class Grammar:
 
 def parse_filter(grammar: Grammar, text: str) -> Filter:
     """Parses `text`; raises B1Error with the server's codes."""
-    return _Parser(grammar, _tokens(text)).whole()
+    return _Parser(grammar, tokens_of(text, _TOKEN, refused=_syntax_error)).whole()
 
 
-def _tokens(text: str) -> list[str]:
-    tokens: list[str] = []
-    at = 0
-    text = text.strip()
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise malformed(f"Query string error: syntax error at position {at}")
-        tokens.append(match[0].strip())
-        at = match.end()
-    return tokens
+def _syntax_error(at: int) -> B1Error:
+    return malformed(f"Query string error: syntax error at position {at}")
 
 
-class _Parser:
-    """Recursive descent: or, and, not, comparison."""
-
+class _Parser(Expression[Filter]):
     def __init__(self, grammar: Grammar, tokens: list[str]) -> None:
+        super().__init__(tokens)
         self._grammar = grammar
-        self._tokens = tokens
-        self._at = 0
 
-    def whole(self) -> Filter:
-        parsed = self._any()
-        if self._at < len(self._tokens):
-            self._syntax()
-        return parsed
+    def refuse(self) -> NoReturn:
+        raise malformed(f"Query string error: syntax error near '{self.peek()}'")
 
-    def _peek(self, ahead: int = 0) -> str:
-        at = self._at + ahead
-        return self._tokens[at] if at < len(self._tokens) else ""
+    def both(self, left: Filter, right: Filter) -> Filter:
+        first, second = left.test, right.test
+        return Filter(
+            lambda row: first(row) and second(row),
+            equal=_narrower(left.equal, right.equal),
+            alike=_narrower(left.alike, right.alike),
+            above={**left.above, **right.above},
+        )
 
-    def _next(self, wanted: str = "") -> str:
-        token = self._peek()
-        if not token or (wanted and token != wanted):
-            self._syntax()
-        self._at += 1
-        return token
+    def either(self, left: Filter, right: Filter) -> Filter:
+        first, second = left.test, right.test
+        return Filter(
+            lambda row: first(row) or second(row),
+            equal=_wider(left.equal, right.equal),
+            alike=_wider(left.alike, right.alike),
+        )
 
-    def _syntax(self) -> NoReturn:
-        raise malformed(f"Query string error: syntax error near '{self._peek()}'")
-
-    def _any(self) -> Filter:
-        left = self._all()
-        while self._peek() == "or":
-            self._next()
-            left = _either(left, self._all())
-        return left
-
-    def _all(self) -> Filter:
-        left = self._one()
-        while self._peek() == "and":
-            self._next()
-            left = _both(left, self._one())
-        return left
-
-    def _one(self) -> Filter:
-        if self._peek() == "not":
-            self._next()
-            inside = self._one().test
+    def term(self) -> Filter:
+        if self.peek() == "not":
+            self.take()
+            inside = self.one().test
             return Filter(lambda row: not inside(row))
-        if self._peek() == "(":
-            self._next()
-            inside = self._any()
-            self._next(")")
-            return inside
-        return self._function() if self._peek(1) == "(" else self._comparison()
+        return self._function() if self.peek(1) == "(" else self._comparison()
 
     def _function(self) -> Filter:
-        name = self._next()
+        name = self.take()
         if name not in _SEARCH:
             raise invalid_property(name, self._grammar.entity.name)
-        self._next("(")
-        first = self._next()
-        self._next(",")
-        second = self._next()
-        self._next(")")
-        if self._peek() in ("eq", "ne") and self._peek(1) in ("true", "false"):
-            wanted = (self._next() == "eq") == (self._next() == "true")
+        self.take("(")
+        first = self.take()
+        self.take(",")
+        second = self.take()
+        self.take(")")
+        if self.peek() in ("eq", "ne") and self.peek(1) in ("true", "false"):
+            wanted = (self.take() == "eq") == (self.take() == "true")
         else:
             wanted = True
         prop, literal = (second, first) if name == "substringof" else (first, second)
@@ -149,18 +117,18 @@ class _Parser:
     def _search(self, found: Callable[[str, str], bool], prop: str, literal: str, *, wanted: bool) -> Filter:
         self._require(prop)
         if not literal.startswith("'"):
-            self._syntax()
+            self.refuse()
         fold = str.lower if self._grammar.fold else str
         part = fold(_unquoted(literal))
         return Filter(lambda row: found(fold(str(row.get(prop) or "")), part) is wanted)
 
     def _comparison(self) -> Filter:
-        prop = self._next()
+        prop = self.take()
         self._require(prop)
-        operator = self._next()
-        if operator not in _COMPARE:
-            self._syntax()
-        literal = self._next()
+        operator = self.take()
+        if operator not in COMPARE:
+            self.refuse()
+        literal = self.take()
         if literal == "null":
             return self._null(prop, operator)
         if literal in self._grammar.entity.properties:
@@ -176,13 +144,13 @@ class _Parser:
     def _null(self, prop: str, operator: str) -> Filter:
         blank = self._grammar.entity.blank[prop]
         if operator not in ("eq", "ne"):
-            self._syntax()
+            self.refuse()
         wanted = operator == "eq"
         return Filter(lambda row: (row.get(prop, blank) is None) is wanted)
 
     def _between(self, prop: str, operator: str, other: str) -> Filter:
         self._require(other)
-        compare, blank = _COMPARE[operator], self._grammar.entity.blank
+        compare, blank = COMPARE[operator], self._grammar.entity.blank
 
         def test(row: Row) -> bool:
             left, right = row.get(prop, blank[prop]), row.get(other, blank[other])
@@ -191,7 +159,7 @@ class _Parser:
         return Filter(test)
 
     def _compared(self, prop: str, operator: str, value: Any) -> Filter:
-        compare, blank = _COMPARE[operator], self._grammar.entity.blank[prop]
+        compare, blank = COMPARE[operator], self._grammar.entity.blank[prop]
         kind = self._grammar.entity.properties[prop]
         if is_time(kind):
             value = value[:5]
@@ -238,7 +206,7 @@ def _bad_literal(prop: str, literal: str) -> B1Error:
 
 def _unquoted(literal: str) -> str:
     inner = re.sub(r"^(?:datetime|time)(?=')", "", literal)
-    return inner[1:-1].replace("''", "'") if inner.startswith("'") else inner
+    return unquoted(inner) if inner.startswith("'") else inner
 
 
 def _number(text: str) -> Decimal | None:
@@ -246,25 +214,6 @@ def _number(text: str) -> Decimal | None:
         return Decimal(text)
     except InvalidOperation:
         return None
-
-
-def _both(left: Filter, right: Filter) -> Filter:
-    first, second = left.test, right.test
-    return Filter(
-        lambda row: first(row) and second(row),
-        equal=_narrower(left.equal, right.equal),
-        alike=_narrower(left.alike, right.alike),
-        above={**left.above, **right.above},
-    )
-
-
-def _either(left: Filter, right: Filter) -> Filter:
-    first, second = left.test, right.test
-    return Filter(
-        lambda row: first(row) or second(row),
-        equal=_wider(left.equal, right.equal),
-        alike=_wider(left.alike, right.alike),
-    )
 
 
 def _narrower(left: dict[str, frozenset[Any]], right: dict[str, frozenset[Any]]) -> dict[str, frozenset[Any]]:
