@@ -3,7 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 TESTS ?= tests
-WORKERS ?= 2
+# Tests wait for servers, processes and timers as much as they work.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format lint types imports bench lock clean install install-dev
@@ -15,7 +16,7 @@ demo: install ## sandbox and product together, connected, with data: opens on a 
 	$(BIN)/ml-connector demo
 
 test: check ## everything: checks, unit, conformance, acceptance, crash and scale-out tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: lint types imports ## format, lint, strict types, import rules
 

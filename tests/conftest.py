@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 import psycopg
 import pytest
@@ -20,8 +21,15 @@ from sqlalchemy.engine import make_url
 from ml_connector.store.database import Database, initialise_database, open_database
 from ml_connector.store.settings import Settings
 
+_LONGEST: Final = ("crash", "acceptance", "conformance", "cli", "flows")
+"""The folders whose files take long begin first, so that no worker is left alone with one of them at the end."""
 _NUMBERS = count(1)
 _PATTERN = "pattern"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {folder: place for place, folder in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
 
 
 @pytest.fixture(scope="session")

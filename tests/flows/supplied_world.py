@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,21 @@ class World:
         runs = await request(self.process, NAME, chosen, options=Options(full=full), actor="test")
         states = await follow(self.process, NAME, runs, lambda _: None)
         return {str(state.flow): state for state in states}
+
+    @asynccontextmanager
+    async def hurried(self) -> AsyncGenerator[None]:
+        """Inside, whatever waits for a time of day waits a fortieth of it."""
+
+        async def move() -> None:
+            while True:
+                await asyncio.sleep(0.05)
+                self.clock.move(timedelta(seconds=2))
+
+        moving = asyncio.create_task(move())
+        try:
+            yield
+        finally:
+            moving.cancel()
 
     async def erp(self, page: str, **asked: Any) -> Any:
         return await self._control("erp", page, {"company": CODE, **asked})

@@ -263,7 +263,8 @@ async def test_what_a_crash_left_begins_with_a_look(world: World, *, entered_bef
     if not entered_before:
         key = await _new(world, "300807")
         await world.fault("basware", kind="status", method="POST", path="/v2/files", status=503, count=99)
-        await world.run("supplier-invoices")
+        async with world.hurried():
+            await world.run("supplier-invoices")
         await world.mend()
     else:
         key = INVOICE
@@ -285,7 +286,8 @@ async def test_basware_out_of_reach_is_one_case_and_burns_no_attempt(world: Worl
     await world.apply()
     await _master_data(world)
     await world.fault("basware", kind="status", method="POST", path="/v2/files", status=503, count=99)
-    states = await world.run("supplier-invoices")
+    async with world.hurried():
+        states = await world.run("supplier-invoices")
     assert states["supplier-invoices"].outcome == "partial"
     documents = await world.documents()
     assert {(each["status"], each["intent"]) for each in documents.values()} == {("received", None)}
@@ -296,16 +298,17 @@ async def test_basware_out_of_reach_is_one_case_and_burns_no_attempt(world: Worl
 async def test_another_process_that_took_over_is_not_written_over(world: World) -> None:
     await world.apply()
     await _master_data(world)
-    working = asyncio.create_task(world.process.work_now(NAME))
     await world.fault("basware", kind="hold", method="POST", path="/v1/invoices/", count=1)
     run = asyncio.create_task(world.run("supplier-invoices"))
-    await working
     async with asyncio.timeout(20):
         while not (await world.read("basware", "held"))["held"]:
             await asyncio.sleep(0.05)
-    await world.process.database.execute("UPDATE lease SET epoch = epoch + 1")
+    (taken,) = await world.process.database.fetch("UPDATE lease SET epoch = epoch + 1 RETURNING epoch")
     await world.basware("release", drop=False)
-    await run
+    async with world.hurried():
+        await run
+    (last,) = await world.process.database.fetch("SELECT epoch FROM lease")
+    assert last["epoch"] > taken["epoch"]  # what was in hand was put down, and taken up under a lease of its own
     told = await world.read("basware", f"inbound?company={CODE}")
     assert (len(told["inbound"]), told["duplicates"]) == (3, [])
     assert {each["status"] for each in (await world.documents()).values()} == {"transferred"}
