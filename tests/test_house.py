@@ -46,3 +46,12 @@ def test_amounts_never_pass_through_float() -> None:
         if re.search(r"\bfloat\((?!\"-?inf)", path.read_text("utf-8")) and "sandbox" not in path.parts
     }
     assert found == seconds | {"records/money.py"}
+
+
+def test_amounts_are_rounded_in_one_place() -> None:
+    found = {
+        path.relative_to(SOURCE).as_posix()
+        for path in SOURCE.rglob("*.py")
+        if re.search(r"\.quantize\(|ROUND_", path.read_text("utf-8")) and "sandbox" not in path.parts
+    }
+    assert found == {"records/money.py"}

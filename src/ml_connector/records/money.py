@@ -20,8 +20,12 @@ _DECIMALS: Final[Mapping[str, int]] = {
 
 def round_amount(amount: Decimal, currency: str) -> Decimal:
     """`amount` in whole minor units of `currency`, halves away from zero as ledgers round."""
-    exponent = Decimal(1).scaleb(-_DECIMALS.get(currency.upper(), 2))
-    return amount.quantize(exponent, rounding=ROUND_HALF_UP)
+    return round_to(amount, _DECIMALS.get(currency.upper(), 2))
+
+
+def round_to(number: Decimal, decimals: int) -> Decimal:
+    """`number` with so many decimals, halves away from zero: every rounding of the product is this one."""
+    return number.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
 
 
 def add_up(amounts: Iterable[Decimal]) -> Decimal:

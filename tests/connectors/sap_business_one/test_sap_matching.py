@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sap_bills import BILL, bill, line, matched, order, order_line, receipt
 
+from ml_connector.connectors.order_matching import wanted_orders
 from ml_connector.connectors.sap_business_one.documents import Base, Plan
-from ml_connector.connectors.sap_business_one.matching import Papers, needs_receipts, plan_of, wanted_orders
+from ml_connector.connectors.sap_business_one.matching import Papers, needs_receipts, plan_of
 from ml_connector.records.invoice import Bill, BillLine, DocumentKind
 from ml_connector.records.reason import Finding, Reason
 

@@ -16,8 +16,9 @@ from typing import Protocol, TypeVar
 from ml_connector.connectors.acumatica.books import Books, Period, Subaccounts, VendorFacts
 from ml_connector.connectors.acumatica.documents import Match, Plan, project_of, wanted_dimensions
 from ml_connector.connectors.acumatica.manifest import NUMBER_LENGTH
-from ml_connector.connectors.acumatica.matching import Papers, is_matched, matches_of
+from ml_connector.connectors.acumatica.matching import Papers, matches_of
 from ml_connector.connectors.acumatica.subaccounts import DimensionKind, dimension_of, put_together
+from ml_connector.connectors.order_matching import is_matched
 from ml_connector.connectors.texts import code, units
 from ml_connector.records.invoice import Bill, BillLine
 from ml_connector.records.reason import Finding, Reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
 from ml_connector.connectors.acumatica.errors import set_up, unexpected
@@ -13,6 +13,7 @@ from ml_connector.connectors.acumatica.subaccounts import DimensionKind, dimensi
 from ml_connector.connectors.acumatica.values import Row, amount, day, number, parts, text
 from ml_connector.connectors.texts import code, cut
 from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind, LedgerBill
+from ml_connector.records.money import round_to
 
 DESCRIPTION_LENGTH: Final = 256
 """UTF-16 units of a document's and of a line's text. UNCONFIRMED: the dossier names no length."""
@@ -27,7 +28,7 @@ HEADER: Final = (
 LINES: Final = ("Details/Account", "Details/Amount", "Details/TransactionDescription")
 """What is read of its lines. `Description` is the account's name, not the line's text (Acumatica dossier 9.1.1)."""
 
-_PRICE: Final = Decimal("0.000001")
+_PRICE_DECIMALS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ def _matched(line: BillLine, match: Match) -> dict[str, Any]:
         body = {"POOrderType": match.order_type, "POOrderNbr": match.order_number, "POLine": match.order_line}
     if not match.is_counted:
         return body | {"ExtendedCost": line.net}
-    price = (line.net / line.quantity).quantize(_PRICE, rounding=ROUND_HALF_UP)
+    price = round_to(line.net / line.quantity, _PRICE_DECIMALS)
     return body | {"Qty": line.quantity, "UnitCost": price, "ExtendedCost": line.net}
 
 

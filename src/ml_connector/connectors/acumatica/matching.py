@@ -16,8 +16,9 @@ from ml_connector.connectors.acumatica.manifest import FILTER_LENGTH, RECORDS_PE
 from ml_connector.connectors.acumatica.orders import NORMAL, is_billable
 from ml_connector.connectors.acumatica.values import Row, is_set, number, parts, text
 from ml_connector.connectors.odata import any_of, chunks_of_filter
+from ml_connector.connectors.order_matching import Mismatch, differs, is_matched, place_of, require_taken, wanted_orders
 from ml_connector.connectors.texts import code
-from ml_connector.records.invoice import Bill, BillLine, DocumentKind
+from ml_connector.records.invoice import Bill, BillLine
 from ml_connector.records.reason import Finding, Reason
 
 _RECEIPT: Final = "Receipt"
@@ -52,24 +53,6 @@ class Taken:
         return self.quantities[key]
 
 
-class Mismatch(Exception):
-    """A line that cannot be taken from what it was matched to."""
-
-    def __init__(self, finding: Finding) -> None:
-        self.finding = finding
-        super().__init__(finding.sentence())
-
-
-def is_matched(bill: Bill, line: BillLine) -> bool:
-    """True where the line takes something off an order."""
-    return bill.kind is DocumentKind.INVOICE and bool(line.order_number.strip()) and line.quantity is not None
-
-
-def wanted_orders(bills: Sequence[Bill]) -> frozenset[str]:
-    """The numbers of the orders that the bills are matched to."""
-    return frozenset(line.order_number.strip() for bill in bills for line in bill.lines if is_matched(bill, line))
-
-
 def wanted_receipts(bills: Sequence[Bill]) -> frozenset[str]:
     """The numbers of the receipts that the bills name."""
     return frozenset(
@@ -101,15 +84,13 @@ def matches_of(bill: Bill, papers: Papers) -> Mapping[int, Match] | tuple[Findin
 def _match_of(bill: Bill, line: BillLine, papers: Papers, taken: Taken) -> Match:
     order = _order_of(bill, line, papers.orders)
     row = _line_of(line, order)
-    quantity = line.quantity or Decimal(0)
-    if line.net <= 0 or quantity <= 0:
-        raise _differs(f"a row matched to order {_place(line)} takes away, or nothing")
+    quantity = require_taken(line)
     key = (text(order, "Type"), text(order, "OrderNbr"), text(row, "LineNbr"))
     is_counted = number(row, "OrderQty") != 0
     most = number(row, "OrderQty") * max(number(row, "MaxReceiptPercent"), _PERCENT) / _PERCENT
     if is_counted and taken.add(key, quantity) > most:
-        raise _differs(
-            f"{taken.quantities[key]:f} are invoiced on order {_place(line)}, where {most.normalize():f} are ordered"
+        raise differs(
+            f"{taken.quantities[key]:f} are invoiced on order {place_of(line)}, where {most.normalize():f} are ordered"
         )
     match = Match(key[0], key[1], int(number(row, "LineNbr")), is_counted=is_counted)
     return _on_receipt(line, match, papers.receipts) if line.receipt_number.strip() else match
@@ -124,10 +105,10 @@ def _order_of(bill: Bill, line: BillLine, orders: Sequence[Row]) -> Row:
     theirs = [each for each in standing if code(text(each, "VendorID")) == code(bill.vendor)]
     if not theirs:
         owner = text(standing[0], "VendorID")
-        raise _differs(f"order {line.order_number.strip()} is of supplier {owner}, not of {bill.vendor.strip()}")
+        raise differs(f"order {line.order_number.strip()} is of supplier {owner}, not of {bill.vendor.strip()}")
     if code(text(theirs[0], "CurrencyID")) not in ("", code(bill.currency)):
         currency = text(theirs[0], "CurrencyID")
-        raise _differs(f"order {line.order_number.strip()} is in {currency}, the invoice in {code(bill.currency)}")
+        raise differs(f"order {line.order_number.strip()} is in {currency}, the invoice in {code(bill.currency)}")
     return theirs[0]
 
 
@@ -135,7 +116,7 @@ def _line_of(line: BillLine, order: Row) -> Row:
     for row in parts(order, "Details"):
         if text(row, "LineNbr") == line.order_line.strip() and not is_set(row, "Cancelled"):
             return row
-    raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
+    raise Mismatch(Finding(Reason.ORDER_UNKNOWN, place_of(line)))
 
 
 def _on_receipt(line: BillLine, match: Match, receipts: Sequence[Row]) -> Match:
@@ -149,16 +130,7 @@ def _on_receipt(line: BillLine, match: Match, receipts: Sequence[Row]) -> Match:
             if source == (match.order_type, match.order_number, str(match.order_line)):
                 place = int(number(row, "LineNbr"))
                 return replace(match, receipt_number=text(receipt, "ReceiptNbr"), receipt_line=place)
-    raise _differs(f"receipt {wanted} holds nothing of order {_place(line)}")
-
-
-def _place(line: BillLine) -> str:
-    place = line.order_line.strip()
-    return f"{line.order_number.strip()} line {place}" if place else f"{line.order_number.strip()} (no line is named)"
-
-
-def _differs(what: str) -> Mismatch:
-    return Mismatch(Finding(Reason.ORDER_DIFFERS, what))
+    raise differs(f"receipt {wanted} holds nothing of order {place_of(line)}")
 
 
 # ------------------------------------------------------------------ reading

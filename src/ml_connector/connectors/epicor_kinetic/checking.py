@@ -14,7 +14,8 @@ from typing import Protocol, TypeVar
 from ml_connector.connectors.epicor_kinetic.books import Books, VendorFacts
 from ml_connector.connectors.epicor_kinetic.coding import Account, Chart, Value, ValueFacts, account_for, wanted_values
 from ml_connector.connectors.epicor_kinetic.manifest import NUMBER_LENGTH
-from ml_connector.connectors.epicor_kinetic.matching import Match, Papers, is_matched, matches_of
+from ml_connector.connectors.epicor_kinetic.matching import Match, Papers, matches_of
+from ml_connector.connectors.order_matching import is_matched
 from ml_connector.connectors.texts import code, units
 from ml_connector.records.invoice import Bill, BillLine
 from ml_connector.records.reason import Finding, Reason

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Final
 
 from ml_connector.connectors.epicor_kinetic.client import Kinetic
@@ -20,9 +20,19 @@ from ml_connector.connectors.epicor_kinetic.manifest import FILTER_LENGTH
 from ml_connector.connectors.epicor_kinetic.tablesets import rows_of
 from ml_connector.connectors.epicor_kinetic.values import Row, amount, day, integer, is_set, number, text
 from ml_connector.connectors.epicor_kinetic.where import eq, in_groups
+from ml_connector.connectors.order_matching import (
+    Mismatch,
+    differs,
+    is_matched,
+    place_of,
+    require_taken,
+    spread,
+    take,
+    wanted_orders,
+)
 from ml_connector.connectors.texts import code
-from ml_connector.records.invoice import Bill, BillLine, DocumentKind
-from ml_connector.records.money import round_amount
+from ml_connector.records.invoice import Bill, BillLine
+from ml_connector.records.money import round_amount, round_to
 from ml_connector.records.reason import Finding, Reason
 
 PER: Final[Mapping[str, int]] = {"E": 1, "C": 100, "M": 1000}
@@ -31,8 +41,8 @@ _RECEIPT: Final = (
     "VendorNum", "PurPoint", "PackSlip", "PackLine", "PONum", "POLine", "PORelNum", "VendorQty", "Received",
     "ReceiptDate", "Invoiced", "SupplierUnInvcReceiptQty",
 )  # fmt: skip
-_PRICE: Final = Decimal("0.00001")
-"""Prices have up to five decimals (Epicor dossier 17, 22)."""
+_PRICE_DECIMALS: Final = 5
+"""Of prices (Epicor dossier 17, 22)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ class Match:
     def price(self, cost_per: str) -> Decimal:
         """What one, a hundred or a thousand of them cost."""
         per = PER.get(cost_per, 1)
-        return (self.net / self.quantity * per).quantize(_PRICE, rounding=ROUND_HALF_UP)
+        return round_to(self.net / self.quantity * per, _PRICE_DECIMALS)
 
     def is_of(self, row: Row) -> bool:
         """True for the invoice line, or the uninvoiced receipt line, that is taken from the same place."""
@@ -102,25 +112,6 @@ class Shelf:
         """The release, with what this bill has left of what did not come yet."""
         key = ("U", text(row, "PONum"), text(row, "POLine"), text(row, "PORelNum"))
         return self._supplies.setdefault(key, Supply(row, is_receipt=False, left=unreceived_of(row)))
-
-
-class Mismatch(Exception):
-    """A line that cannot be taken from what it was matched to."""
-
-    def __init__(self, finding: Finding) -> None:
-        self.finding = finding
-        super().__init__(finding.sentence())
-
-
-def is_matched(bill: Bill, line: BillLine) -> bool:
-    """True where the line takes something off an order."""
-    return bill.kind is DocumentKind.INVOICE and bool(line.order_number.strip()) and line.quantity is not None
-
-
-def wanted_orders(bills: Sequence[Bill]) -> frozenset[int]:
-    """The numbers of the orders that the bills are matched to; what is no number is none of the ledger's."""
-    named = (line.order_number.strip() for bill in bills for line in bill.lines if is_matched(bill, line))
-    return frozenset(int(each) for each in named if each.isdecimal())
 
 
 Matches = Mapping[int, tuple[Match, ...]]
@@ -173,15 +164,13 @@ def _coding(line: BillLine) -> tuple[str, str, tuple[tuple[str, str], ...]]:
 def _match(bill: Bill, line: BillLine, shelf: Shelf, vendor: int) -> tuple[Match, ...]:
     order = _order_of(bill, line, shelf.papers.orders, vendor)
     row = _row_of(line, integer(order, "PONum"), shelf.papers.lines)
-    quantity = line.quantity or Decimal(0)
-    if line.net <= 0 or quantity <= 0:
-        raise _differs(f"a row matched to order {_place(line)} takes away, or nothing")
+    quantity = require_taken(line)
     currency = text(order, "CurrencyCode")
     if currency and code(currency) != code(bill.currency):
-        raise _differs(f"order {_place(line)} is in {currency}, the invoice in {code(bill.currency)}")
+        raise differs(f"order {place_of(line)} is in {currency}, the invoice in {code(bill.currency)}")
     place = (integer(order, "PONum"), integer(row, "POLine"))
-    taken = _take(line, quantity, list(_supplies_of(line, place, shelf)))
-    nets = _shares(line.net, [part for _, part in taken], bill.currency)
+    taken = take(line, quantity, list(_supplies_of(line, place, shelf)))
+    nets = spread(line.net, [part for _, part in taken], rounded=lambda part: round_amount(part, bill.currency))
     return tuple(_made(supply, place, part, net) for (supply, part), net in zip(taken, nets, strict=True))
 
 
@@ -200,7 +189,7 @@ def _order_of(bill: Bill, line: BillLine, orders: Sequence[Row], vendor: int) ->
     if order is None or is_set(order, "VoidOrder") or not is_set(order, "OpenOrder"):
         raise Mismatch(Finding(Reason.ORDER_UNKNOWN, wanted))
     if integer(order, "VendorNum") != vendor:
-        raise _differs(f"order {wanted} is another supplier's, not {bill.vendor.strip()}'s")
+        raise differs(f"order {wanted} is another supplier's, not {bill.vendor.strip()}'s")
     return order
 
 
@@ -210,7 +199,7 @@ def _row_of(line: BillLine, order: int, rows: Sequence[Row]) -> Row:
         of_order = integer(row, "PONUM") or integer(row, "PONum")
         if of_order == order and text(row, "POLine") == line.order_line.strip() and not is_set(row, "VoidLine"):
             return row
-    raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
+    raise Mismatch(Finding(Reason.ORDER_UNKNOWN, place_of(line)))
 
 
 def _supplies_of(line: BillLine, place: tuple[int, int], shelf: Shelf) -> Iterator[Supply]:
@@ -250,44 +239,6 @@ def unreceived_of(row: Row) -> Decimal:
     return max(number(row, "RelQty") - gone, Decimal(0))
 
 
-def _take(line: BillLine, wanted: Decimal, supplies: Sequence[Supply]) -> list[tuple[Supply, Decimal]]:
-    """Takes as much off the supplies, in their order. Raises Mismatch where they do not hold it."""
-    there = sum((each.left for each in supplies), Decimal(0))
-    if there <= 0 and line.receipt_number.strip():
-        raise _differs(f"receipt {line.receipt_number.strip()} has nothing open of order {_place(line)}")
-    if there <= 0:
-        raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
-    if there < wanted:
-        raise _differs(
-            f"{wanted.normalize():f} are invoiced on order {_place(line)}, where {there.normalize():f} are open"
-        )
-    taken: list[tuple[Supply, Decimal]] = []
-    missing = wanted
-    for supply in supplies:
-        part = min(supply.left, missing)
-        if part > 0:
-            taken.append((supply, part))
-            supply.left -= part
-            missing -= part
-    return taken
-
-
-def _shares(net: Decimal, quantities: Sequence[Decimal], currency: str) -> list[Decimal]:
-    """The sum spread by quantity; the last takes what rounding leaves."""
-    whole = sum(quantities, Decimal(0))
-    shares = [round_amount(net * quantity / whole, currency) for quantity in quantities[:-1]]
-    return [*shares, net - sum(shares, Decimal(0))]
-
-
-def _place(line: BillLine) -> str:
-    wanted = line.order_line.strip()
-    return f"{line.order_number.strip()} line {wanted}" if wanted else f"{line.order_number.strip()} (no line is named)"
-
-
-def _differs(what: str) -> Mismatch:
-    return Mismatch(Finding(Reason.ORDER_DIFFERS, what))
-
-
 # ------------------------------------------------------------------ reading
 
 
@@ -296,7 +247,7 @@ async def read_papers(client: Kinetic, bills: Sequence[Bill]) -> Papers:
 
     Whole, since the set of their lines can answer empty where there are some (Epicor dossier 5.4).
     """
-    numbers = sorted(wanted_orders(bills))
+    numbers = sorted(int(each) for each in wanted_orders(bills) if each.isdecimal())
     found = await asyncio.gather(*(client.get_by_id(ORDER_SERVICE, poNum=each) for each in numbers))
     whole = [ds for ds in found if ds is not None]
     receipts: list[Row] = []

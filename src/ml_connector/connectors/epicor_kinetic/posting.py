@@ -38,12 +38,13 @@ from ml_connector.connectors.epicor_kinetic.finding import Finder
 from ml_connector.connectors.epicor_kinetic.groups import Groups, held
 from ml_connector.connectors.epicor_kinetic.lines import claim, entries_of, matches_as_stored, papers_before
 from ml_connector.connectors.epicor_kinetic.manifest import NAME
-from ml_connector.connectors.epicor_kinetic.matching import Papers, read_papers, wanted_orders
+from ml_connector.connectors.epicor_kinetic.matching import Papers, read_papers
 from ml_connector.connectors.epicor_kinetic.releasing import Poster, Verdict, words_for
 from ml_connector.connectors.epicor_kinetic.tablesets import Tableset, only_row
 from ml_connector.connectors.epicor_kinetic.values import Row, integer, is_set, number, text
 from ml_connector.connectors.epicor_kinetic.writing import Strayed, Writer, change_header, require_coded
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.order_matching import wanted_orders
 from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import Bill, BillStatus, LedgerBill
 from ml_connector.records.reason import Finding, Reason
@@ -350,7 +351,7 @@ def about_of(bill: Bill) -> dict[Reason, str]:
         Reason.NOT_RELEASED: bill.number,
         Reason.ACCOUNT_UNKNOWN: accounts,
         Reason.ACCOUNT_BLOCKED: accounts,
-        Reason.ORDER_UNKNOWN: ", ".join(map(str, sorted(wanted_orders([bill])))),
+        Reason.ORDER_UNKNOWN: ", ".join(sorted(wanted_orders([bill]))),
     }
 
 

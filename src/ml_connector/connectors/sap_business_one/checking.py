@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
+from ml_connector.connectors.order_matching import is_matched
 from ml_connector.connectors.sap_business_one.books import (
     AccountFacts,
     Books,
@@ -28,7 +29,7 @@ from ml_connector.connectors.sap_business_one.documents import (
     wanted_dimensions,
 )
 from ml_connector.connectors.sap_business_one.manifest import NUMBER_LENGTH
-from ml_connector.connectors.sap_business_one.matching import Papers, is_matched, plan_of
+from ml_connector.connectors.sap_business_one.matching import Papers, plan_of
 from ml_connector.connectors.texts import code, units
 from ml_connector.records.invoice import Bill, BillLine
 from ml_connector.records.money import round_amount

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
 from ml_connector.connectors.sap_business_one.manifest import (
@@ -18,7 +18,7 @@ from ml_connector.connectors.sap_business_one.manifest import (
 )
 from ml_connector.connectors.texts import code, cut
 from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind, LedgerBill
-from ml_connector.records.money import add_up, round_amount
+from ml_connector.records.money import add_up, round_amount, round_to
 
 Row = Mapping[str, Any]
 
@@ -27,7 +27,6 @@ DIMENSIONS: Final[Mapping[str, str]] = {
     "PROJECT": "ProjectCode",
 }  # fmt: skip
 """A dimension's name in our settings, to the line's property. 1 to 5 take distribution rules (SAP dossier 6.4)."""
-_CENT: Final = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +210,7 @@ def _price(base: Base, wording: Wording, *, is_foreign: bool) -> dict[str, Decim
 
 def unit_price(net: Decimal, quantity: Decimal, places: int) -> Decimal:
     """The price for one, in the precision of the company's prices."""
-    return (net / quantity).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    return round_to(net / quantity, places)
 
 
 def _tax(line: BillLine, wording: Wording) -> dict[str, str]:
@@ -340,7 +339,7 @@ def day_of(value: object) -> date | None:
 
 def rounded(amount: Decimal) -> Decimal:
     """To the cent, halves away from zero."""
-    return amount.quantize(_CENT, rounding=ROUND_HALF_UP)
+    return round_to(amount, 2)
 
 
 def foretold_total(bill: Bill, rates: Mapping[str, Decimal], *, by_code: bool) -> Decimal | None:

@@ -16,6 +16,16 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ml_connector.connectors.odata import any_of
+from ml_connector.connectors.order_matching import (
+    Mismatch,
+    differs,
+    is_matched,
+    place_of,
+    require_taken,
+    spread,
+    take,
+    wanted_orders,
+)
 from ml_connector.connectors.sap_business_one.client import ServiceLayer
 from ml_connector.connectors.sap_business_one.documents import (
     Base,
@@ -26,7 +36,7 @@ from ml_connector.connectors.sap_business_one.documents import (
 )
 from ml_connector.connectors.sap_business_one.manifest import DOCUMENTS_PER_PAGE, OR_TERMS, ORDER, RECEIPT
 from ml_connector.connectors.texts import code
-from ml_connector.records.invoice import Bill, BillLine, DocumentKind
+from ml_connector.records.invoice import Bill, BillLine
 from ml_connector.records.reason import Finding, Reason
 
 Row = Mapping[str, Any]
@@ -68,26 +78,6 @@ class Shelf:
         if key not in self._supplies:
             self._supplies[key] = Supply(*key, left=_open_part(paper, row))
         return self._supplies[key]
-
-
-class Mismatch(Exception):
-    """A line that cannot be based on what it was matched to."""
-
-    def __init__(self, finding: Finding) -> None:
-        self.finding = finding
-        super().__init__(finding.sentence())
-
-
-def is_matched(bill: Bill, line: BillLine) -> bool:
-    """True where the line takes something off an order."""
-    return bill.kind is DocumentKind.INVOICE and bool(line.order_number.strip()) and line.quantity is not None
-
-
-def wanted_orders(bills: Sequence[Bill]) -> frozenset[str]:
-    """The numbers of the orders that the bills are matched to."""
-    return frozenset(
-        line.order_number.strip() for bill in bills for line in bill.lines if is_matched(bill, line)
-    )  # fmt: skip
 
 
 def needs_receipts(order: Row) -> bool:
@@ -135,9 +125,7 @@ def _mixed(bill: Bill, of_items: set[int], bases: Mapping[int, tuple[Base, ...]]
 def _bases_of(bill: Bill, line: BillLine, shelf: Shelf) -> tuple[Base, ...]:
     order = _order_of(bill, line, shelf.papers.orders)
     row = _row_of(line, order)
-    quantity = line.quantity or Decimal(0)
-    if line.net <= 0 or quantity <= 0:
-        raise _differs(f"a row matched to order {_place(line)} takes away, or nothing")
+    quantity = require_taken(line)
     supplies = list(_supplies_of(line, order, row, shelf))
     if order.get("DocType") == _SERVICE:
         return _service_bases(bill, line, order, supplies)
@@ -151,12 +139,12 @@ def _order_of(bill: Bill, line: BillLine, orders: Sequence[Row]) -> Row:
     if not named:
         raise Mismatch(Finding(Reason.ORDER_UNKNOWN, number))
     if not theirs:
-        raise _differs(f"order {number} is of supplier {named[0].get('CardCode')}, not of {bill.vendor.strip()}")
+        raise differs(f"order {number} is of supplier {named[0].get('CardCode')}, not of {bill.vendor.strip()}")
     # A number may recur in another series or year (SAP dossier 7.1): the one that is open is meant.
     still_open = [each for each in theirs if each.get("DocumentStatus") == _OPEN]
     chosen = still_open or theirs
     if len(chosen) > 1:
-        raise _differs(f"{len(chosen)} orders of supplier {bill.vendor.strip()} have the number {number}")
+        raise differs(f"{len(chosen)} orders of supplier {bill.vendor.strip()} have the number {number}")
     return chosen[0]
 
 
@@ -165,7 +153,7 @@ def _row_of(line: BillLine, order: Row) -> Row:
     for row in order.get("DocumentLines") or ():
         if str(int(row["LineNum"]) + 1) == line.order_line.strip():
             return row
-    raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
+    raise Mismatch(Finding(Reason.ORDER_UNKNOWN, place_of(line)))
 
 
 def _supplies_of(line: BillLine, order: Row, row: Row, shelf: Shelf) -> Iterator[Supply]:
@@ -183,8 +171,8 @@ def _supplies_of(line: BillLine, order: Row, row: Row, shelf: Shelf) -> Iterator
 
 
 def _item_bases(line: BillLine, quantity: Decimal, supplies: Sequence[Supply]) -> tuple[Base, ...]:
-    taken = _take(line, quantity, supplies)
-    nets = _shares(line.net, [part for _, part in taken])
+    taken = take(line, quantity, supplies)
+    nets = spread(line.net, [part for _, part in taken], rounded=rounded)
     return tuple(
         Base(supply.object_type, supply.entry, supply.line, part, net)
         for (supply, part), net in zip(taken, nets, strict=True)
@@ -195,33 +183,11 @@ def _service_bases(bill: Bill, line: BillLine, order: Row, supplies: Sequence[Su
     """What is open on services is a sum, in the order's currency."""
     currency = str(order.get("DocCurrency") or "")
     if currency and not same_currency(bill.currency, currency):
-        raise _differs(f"order {_place(line)} is in {currency}, the invoice in {code(bill.currency)}")
+        raise differs(f"order {place_of(line)} is in {currency}, the invoice in {code(bill.currency)}")
     return tuple(
         Base(supply.object_type, supply.entry, supply.line, None, part)
-        for supply, part in _take(line, line.net, supplies)
+        for supply, part in take(line, line.net, supplies)
     )
-
-
-def _take(line: BillLine, wanted: Decimal, supplies: Sequence[Supply]) -> list[tuple[Supply, Decimal]]:
-    """Takes as much off the supplies, in their order. Raises Mismatch where they do not hold it."""
-    there = sum((each.left for each in supplies), Decimal(0))
-    if there <= 0 and line.receipt_number.strip():
-        raise _differs(f"receipt {line.receipt_number.strip()} has nothing open of order {_place(line)}")
-    if there <= 0:
-        raise Mismatch(Finding(Reason.ORDER_UNKNOWN, _place(line)))
-    if there < wanted:
-        raise _differs(
-            f"{wanted.normalize():f} are invoiced on order {_place(line)}, where {there.normalize():f} are open"
-        )
-    taken: list[tuple[Supply, Decimal]] = []
-    missing = wanted
-    for supply in supplies:
-        part = min(supply.left, missing)
-        if part > 0:
-            taken.append((supply, part))
-            supply.left -= part
-            missing -= part
-    return taken
 
 
 def _open_part(paper: Row, row: Row) -> Decimal:
@@ -232,22 +198,6 @@ def _open_part(paper: Row, row: Row) -> Decimal:
         is_foreign = decimal_of(row.get("OpenAmountFC")) != 0
         return decimal_of(row.get("OpenAmountFC" if is_foreign else "OpenAmount"))
     return decimal_of(row.get("RemainingOpenQuantity"))
-
-
-def _shares(net: Decimal, quantities: Sequence[Decimal]) -> list[Decimal]:
-    """The sum spread by quantity; the last takes what rounding leaves."""
-    whole = sum(quantities, Decimal(0))
-    shares = [rounded(net * quantity / whole) for quantity in quantities[:-1]]
-    return [*shares, net - sum(shares, Decimal(0))]
-
-
-def _place(line: BillLine) -> str:
-    number = line.order_line.strip()
-    return f"{line.order_number.strip()} line {number}" if number else f"{line.order_number.strip()} (no line is named)"
-
-
-def _differs(what: str) -> Mismatch:
-    return Mismatch(Finding(Reason.ORDER_DIFFERS, what))
 
 
 # ------------------------------------------------------------------ reading

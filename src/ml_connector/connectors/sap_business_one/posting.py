@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, SessionLost, Unavailable
 from ml_connector.connectors.odata import literal
+from ml_connector.connectors.order_matching import wanted_orders
 from ml_connector.connectors.sap_business_one.books import Books
 from ml_connector.connectors.sap_business_one.checking import (
     Knowledge,
@@ -39,7 +40,7 @@ from ml_connector.connectors.sap_business_one.documents import (
 )
 from ml_connector.connectors.sap_business_one.errors import NOT_FOUND, unexpected
 from ml_connector.connectors.sap_business_one.manifest import NAME, NUMBER_LENGTH, OR_TERMS
-from ml_connector.connectors.sap_business_one.matching import Papers, plan_of, read_papers, wanted_orders
+from ml_connector.connectors.sap_business_one.matching import Papers, plan_of, read_papers
 from ml_connector.connectors.texts import code, units
 from ml_connector.records.invoice import Bill, BillStatus, LedgerBill
 from ml_connector.records.reason import Finding, Reason
