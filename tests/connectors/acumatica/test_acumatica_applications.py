@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from ml_connector.connectors.acumatica.applications import Link, Picture, explains, links_of, settlement_of
 from ml_connector.connectors.acumatica.settlements import Marks, SettlementReader
-from ml_connector.connectors.acumatica.values import Row, instant_text
+from ml_connector.connectors.acumatica.values import instant_text
+from ml_connector.connectors.rows import Row
 from ml_connector.records.invoice import Settlement
 
 BILL: Row = {

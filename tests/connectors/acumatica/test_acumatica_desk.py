@@ -16,8 +16,8 @@ from ml_connector.connectors.acumatica.client import Started
 from ml_connector.connectors.acumatica.documents import NEW
 from ml_connector.connectors.acumatica.posting import Desk
 from ml_connector.connectors.acumatica.releasing import Patience, release
-from ml_connector.connectors.acumatica.values import Row
 from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.rows import Row
 from ml_connector.records.invoice import Bill, BillStatus
 from ml_connector.records.reason import Finding, Reason
 

@@ -30,8 +30,9 @@ from ml_connector.connectors.acumatica.documents import (
     status_of,
     sum_differences,
 )
-from ml_connector.connectors.acumatica.values import Row, unwrap, wrap
+from ml_connector.connectors.acumatica.values import unwrap, wrap
 from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.rows import Row
 from ml_connector.connectors.texts import cut, units
 from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind
 from ml_connector.records.money import write_json

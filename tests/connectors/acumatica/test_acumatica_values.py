@@ -11,20 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_connector.connectors.acumatica.values import (
-    amount,
-    day,
-    instant,
-    instant_text,
-    is_set,
-    moment,
-    parse_instant,
-    part,
-    parts,
-    text,
-    unwrap,
-    wrap,
-)
+from ml_connector.connectors.acumatica.values import instant, instant_text, moment, parse_instant, unwrap, wrap
+from ml_connector.connectors.rows import amount, day, is_set, part, parts, text
 
 _NAMES = st.text("ABCDEFGHxyz", min_size=3, max_size=8)
 _SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | st.text("ab 1", max_size=5).map(str.strip)

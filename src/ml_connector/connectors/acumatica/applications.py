@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Final
 
 from ml_connector.connectors.acumatica.documents import ADJUSTMENTS, status_of
-from ml_connector.connectors.acumatica.values import Row, amount, day, instant, number, parts, text
+from ml_connector.connectors.acumatica.values import instant
+from ml_connector.connectors.rows import Row, amount, day, number, parts, text
 from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import BillStatus, Settlement
 from ml_connector.records.money import round_amount

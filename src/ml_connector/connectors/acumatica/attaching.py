@@ -9,8 +9,8 @@ from ml_connector.connectors.acumatica.client import Acumatica
 from ml_connector.connectors.acumatica.errors import unexpected
 from ml_connector.connectors.acumatica.manifest import FILE_SIZE, NAME
 from ml_connector.connectors.acumatica.releasing import BILL
-from ml_connector.connectors.acumatica.values import Row, part, parts
 from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.rows import Row, part, parts
 from ml_connector.connectors.texts import cut
 from ml_connector.records.reason import Finding, Reason
 

@@ -17,10 +17,10 @@ from ml_connector.connectors.acumatica.client import Acumatica, any_key
 from ml_connector.connectors.acumatica.manifest import FILTER_LENGTH
 from ml_connector.connectors.acumatica.mapping import BLOCKED_VENDORS
 from ml_connector.connectors.acumatica.subaccounts import SEPARATOR, blank_of, segments
-from ml_connector.connectors.acumatica.values import Row, day, is_set, parts, text
 from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.odata import any_of, chunks_of_filter
 from ml_connector.connectors.remembered import Many, Remembered, forget_older
+from ml_connector.connectors.rows import Row, day, is_set, parts, text
 from ml_connector.connectors.texts import code
 
 VENDOR_AGE: Final = 60.0

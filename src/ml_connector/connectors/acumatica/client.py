@@ -27,10 +27,11 @@ from ml_connector.connectors.acumatica.errors import (
 from ml_connector.connectors.acumatica.gate import Gate
 from ml_connector.connectors.acumatica.manifest import LIMITS, NAME
 from ml_connector.connectors.acumatica.session import Session, body_of
-from ml_connector.connectors.acumatica.values import Row, text, unwrap, wrap
+from ml_connector.connectors.acumatica.values import unwrap, wrap
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.http import HttpClient, Reply
 from ml_connector.connectors.odata import address, literal
+from ml_connector.connectors.rows import Row, text
 from ml_connector.connectors.side import Guard, Side
 from ml_connector.records.reason import Reason
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ml_connector.connectors.acumatica.errors import set_up, unexpected
 from ml_connector.connectors.acumatica.subaccounts import DimensionKind, dimension_of
-from ml_connector.connectors.acumatica.values import Row, amount, day, number, parts, text
+from ml_connector.connectors.rows import Row, amount, day, number, parts, text
 from ml_connector.connectors.texts import code, cut
 from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind, LedgerBill
 from ml_connector.records.money import round_to

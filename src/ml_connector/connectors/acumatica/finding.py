@@ -26,8 +26,8 @@ from ml_connector.connectors.acumatica.documents import (
 from ml_connector.connectors.acumatica.manifest import FILTER_LENGTH, LINES_PER_REQUEST, NUMBER_LENGTH, RECORDS_PER_PAGE
 from ml_connector.connectors.acumatica.releasing import BILL
 from ml_connector.connectors.acumatica.reversing import Judged, judge, may_be_taken_back
-from ml_connector.connectors.acumatica.values import Row, text
 from ml_connector.connectors.odata import literal
+from ml_connector.connectors.rows import Row, text
 from ml_connector.connectors.texts import units
 from ml_connector.records.invoice import Bill, LedgerBill
 

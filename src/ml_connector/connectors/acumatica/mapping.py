@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ml_connector.connectors.acumatica.subaccounts import Dimension, DimensionKind, is_blank, segments
-from ml_connector.connectors.acumatica.values import amount, day, is_set, number, part, parts, text
+from ml_connector.connectors.rows import amount, day, is_set, number, part, parts, text
 from ml_connector.records.master_data import Account, Address, BankAccount, DimensionValue, PaymentTerm, TaxCode, Vendor
 
 Row = Mapping[str, Any]

@@ -14,9 +14,9 @@ from ml_connector.connectors.acumatica.client import Acumatica
 from ml_connector.connectors.acumatica.documents import Match
 from ml_connector.connectors.acumatica.manifest import FILTER_LENGTH, RECORDS_PER_PAGE
 from ml_connector.connectors.acumatica.orders import NORMAL, is_billable
-from ml_connector.connectors.acumatica.values import Row, is_set, number, parts, text
 from ml_connector.connectors.odata import any_of, chunks_of_filter
 from ml_connector.connectors.order_matching import Mismatch, differs, is_matched, place_of, require_taken, wanted_orders
+from ml_connector.connectors.rows import Row, is_set, number, parts, text
 from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import Bill, BillLine
 from ml_connector.records.reason import Finding, Reason

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ml_connector.connectors.acumatica.subaccounts import Dimension, DimensionKind, segments
-from ml_connector.connectors.acumatica.values import day, is_set, number, parts, text
+from ml_connector.connectors.rows import day, is_set, number, parts, text
 from ml_connector.records.master_data import MatchingMode, OrderLine, PurchaseOrder
 
 Row = Mapping[str, Any]

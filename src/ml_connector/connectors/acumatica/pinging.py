@@ -11,9 +11,9 @@ from ml_connector.connectors.acumatica.errors import set_up, unexpected, wrong_s
 from ml_connector.connectors.acumatica.manifest import DEFAULT_ENDPOINT, NAME
 from ml_connector.connectors.acumatica.session import advice_for
 from ml_connector.connectors.acumatica.subaccounts import DimensionKind, dimension_of
-from ml_connector.connectors.acumatica.values import parts, text
 from ml_connector.connectors.base import PingStep
 from ml_connector.connectors.errors import ConnectorError, Refused
+from ml_connector.connectors.rows import parts, text
 from ml_connector.connectors.steps import Host, walk
 from ml_connector.records.reason import Finding, Reason
 

@@ -37,9 +37,9 @@ from ml_connector.connectors.acumatica.manifest import (
 )
 from ml_connector.connectors.acumatica.matching import Papers, read_papers
 from ml_connector.connectors.acumatica.releasing import BILL, PATIENCE, Patience, lost, release
-from ml_connector.connectors.acumatica.values import Row, text
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.order_matching import wanted_orders
+from ml_connector.connectors.rows import Row, text
 from ml_connector.records.invoice import Bill, BillStatus, LedgerBill
 from ml_connector.records.reason import Finding, Reason
 

@@ -51,9 +51,10 @@ from ml_connector.connectors.acumatica.orders import (
     order_of,
 )
 from ml_connector.connectors.acumatica.subaccounts import DimensionKind, dimension_of, segments
-from ml_connector.connectors.acumatica.values import Row, instant, instant_text, moment, parse_instant, text
+from ml_connector.connectors.acumatica.values import instant, instant_text, moment, parse_instant
 from ml_connector.connectors.base import Page
 from ml_connector.connectors.odata import literal
+from ml_connector.connectors.rows import Row, text
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import DimensionValue, MasterRecord
 

@@ -21,9 +21,10 @@ from ml_connector.connectors.acumatica.documents import (
 )
 from ml_connector.connectors.acumatica.releasing import BILL
 from ml_connector.connectors.acumatica.reversing import Judged, Reversals
-from ml_connector.connectors.acumatica.values import Row, day, moment, text
+from ml_connector.connectors.acumatica.values import moment
 from ml_connector.connectors.base import Page
 from ml_connector.connectors.odata import literal
+from ml_connector.connectors.rows import Row, day, text
 from ml_connector.records.invoice import LedgerBill
 
 _FIELDS: Final = (*HEADER, "Date", "PostPeriod")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from ml_connector.connectors.acumatica.documents import ADJUSTMENTS, BILLS, known_status_of
-from ml_connector.connectors.acumatica.values import Row, amount, text
+from ml_connector.connectors.rows import Row, amount, text
 from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import BillStatus, LedgerBill
 

@@ -18,10 +18,10 @@ from urllib.parse import urlencode
 from ml_connector.connectors.acumatica.address import Address, text_of
 from ml_connector.connectors.acumatica.errors import parse_fault
 from ml_connector.connectors.acumatica.manifest import NAME
-from ml_connector.connectors.acumatica.values import amount
 from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
 from ml_connector.connectors.http import HttpClient, Reply, recording
 from ml_connector.connectors.manifest import Limits
+from ml_connector.connectors.rows import amount
 from ml_connector.connectors.side import Kept, Side
 from ml_connector.records.reason import Finding, Reason
 

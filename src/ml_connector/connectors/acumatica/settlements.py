@@ -32,17 +32,9 @@ from ml_connector.connectors.acumatica.documents import ADJUSTMENTS, HEADER, sor
 from ml_connector.connectors.acumatica.errors import unexpected
 from ml_connector.connectors.acumatica.manifest import RECORDS_PER_PAGE
 from ml_connector.connectors.acumatica.releasing import BILL
-from ml_connector.connectors.acumatica.values import (
-    Row,
-    instant,
-    instant_text,
-    moment,
-    number,
-    parse_instant,
-    parts,
-    text,
-)
+from ml_connector.connectors.acumatica.values import instant, instant_text, moment, parse_instant
 from ml_connector.connectors.base import Page
+from ml_connector.connectors.rows import Row, number, parts, text
 from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import BillStatus, Settlement
 

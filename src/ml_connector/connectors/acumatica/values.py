@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any, Final
 
-Row = dict[str, Any]
-"""A record without value objects: texts trimmed, empty fields None, parts as rows or lists of rows."""
+from ml_connector.connectors.rows import Row, text
 
 BARE: Final = frozenset({"id", "rowNumber", "delete"})
 """Members that are sent and told as they are (Acumatica dossier 3.1)."""
 _AS_THEY_ARE: Final = BARE | {"_links", "files", "error"}
-_DATE_LENGTH: Final = 10
 
 
 # ------------------------------------------------------------------ on
@@ -58,7 +55,7 @@ def _sent(value: Any) -> Any:
 
 
 def unwrap(record: Mapping[str, Any]) -> Row:
-    """A record as it was told, as a plain row."""
+    """A record as it was told, as a plain row: texts trimmed, empty fields None, parts as rows or lists of rows."""
     return {name: value if name in _AS_THEY_ARE else _unwrapped(value) for name, value in record.items()}
 
 
@@ -84,41 +81,6 @@ def _told(value: Any) -> Any:
 # ------------------------------------------------------------------ reading rows
 
 
-def text(row: Mapping[str, Any], name: str) -> str:
-    """A field as text, empty for none."""
-    value = row.get(name)
-    return "" if value is None else str(value).strip()
-
-
-def amount(row: Mapping[str, Any], name: str) -> Decimal | None:
-    """A number, None where the field is empty: empty means unknown, not zero."""
-    value = row.get(name)
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        return Decimal(str(value))
-    except ArithmeticError:
-        return None
-
-
-def number(row: Mapping[str, Any], name: str) -> Decimal:
-    """A number, zero where the field is empty."""
-    return amount(row, name) or Decimal(0)
-
-
-def is_set(row: Mapping[str, Any], name: str) -> bool:
-    """True for a set check box."""
-    return row.get(name) in (True, "true", "True")
-
-
-def day(row: Mapping[str, Any], name: str) -> date | None:
-    """A date that is a date: the first ten characters, whatever the offset behind them (Acumatica dossier 3.3)."""
-    try:
-        return date.fromisoformat(text(row, name)[:_DATE_LENGTH])
-    except ValueError:
-        return None
-
-
 def instant(row: Mapping[str, Any], name: str) -> datetime | None:
     """A stamp as an instant in UTC; its offset is the one of that day in the user's zone. None where there is none."""
     return parse_instant(text(row, name))
@@ -136,18 +98,6 @@ def parse_instant(told: str) -> datetime | None:
 def instant_text(moment: datetime) -> str:
     """An instant as it is written: `2026-11-20T22:15:00.433Z`, in thousandths as the stamps are."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def parts(row: Mapping[str, Any], name: str) -> list[Row]:
-    """The rows of a repeated part, none where it did not come."""
-    found = row.get(name)
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-
-
-def part(row: Mapping[str, Any], name: str) -> Row:
-    """A linked part, empty where it did not come."""
-    found = row.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 # ------------------------------------------------------------------ filters

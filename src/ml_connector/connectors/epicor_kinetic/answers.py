@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_connector.connectors.epicor_kinetic.errors import unexpected
 from ml_connector.connectors.epicor_kinetic.tablesets import Tableset
-from ml_connector.connectors.epicor_kinetic.values import text
+from ml_connector.connectors.rows import text
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from ml_connector.connectors.epicor_kinetic.errors import unexpected
 from ml_connector.connectors.epicor_kinetic.finding import Finder
 from ml_connector.connectors.epicor_kinetic.manifest import NAME
 from ml_connector.connectors.epicor_kinetic.tablesets import Tableset, change, new_row, rows_of
-from ml_connector.connectors.epicor_kinetic.values import Row, integer, text
 from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.rows import Row, integer, text
 from ml_connector.connectors.texts import cut
 from ml_connector.records.invoice import Bill, LedgerBill
 from ml_connector.records.reason import Finding, Reason

@@ -19,10 +19,10 @@ from urllib.parse import urlencode
 from ml_connector.connectors.epicor_kinetic.address import Address, Credentials, SignIn
 from ml_connector.connectors.epicor_kinetic.errors import is_bad_key, parse_fault
 from ml_connector.connectors.epicor_kinetic.manifest import NAME
-from ml_connector.connectors.epicor_kinetic.values import amount
 from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
 from ml_connector.connectors.http import HttpClient, Reply, recording
 from ml_connector.connectors.manifest import Limits
+from ml_connector.connectors.rows import amount
 from ml_connector.records.reason import Finding, Reason
 
 API_KEY_HEADER: Final = "x-api-key"

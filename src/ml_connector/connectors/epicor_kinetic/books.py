@@ -23,9 +23,9 @@ from ml_connector.connectors.epicor_kinetic.contract import (
 )
 from ml_connector.connectors.epicor_kinetic.errors import set_up
 from ml_connector.connectors.epicor_kinetic.manifest import FILTER_LENGTH
-from ml_connector.connectors.epicor_kinetic.values import integer, is_set, text
 from ml_connector.connectors.epicor_kinetic.where import all_of, eq, in_groups
 from ml_connector.connectors.remembered import Many, Remembered, forget_older
+from ml_connector.connectors.rows import integer, is_set, text
 from ml_connector.connectors.texts import code
 
 VENDOR_AGE: Final = 60.0

@@ -38,11 +38,11 @@ from ml_connector.connectors.epicor_kinetic.errors import (
 from ml_connector.connectors.epicor_kinetic.manifest import NAME, PAGE_SIZE
 from ml_connector.connectors.epicor_kinetic.tablesets import Tableset, rows_of
 from ml_connector.connectors.epicor_kinetic.transport import KineticHttp, status_of
-from ml_connector.connectors.epicor_kinetic.values import Row, integer, is_set, text
 from ml_connector.connectors.epicor_kinetic.where import Where, gt
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.http import MAX_WAIT, READ_ATTEMPTS, Reply
 from ml_connector.connectors.odata import address, next_link
+from ml_connector.connectors.rows import Row, integer, is_set, text
 from ml_connector.connectors.side import Guard, Side
 from ml_connector.records.reason import Reason
 

@@ -12,7 +12,8 @@ from datetime import date
 from typing import Any, Final
 
 from ml_connector.connectors.epicor_kinetic.documents import of_line
-from ml_connector.connectors.epicor_kinetic.values import Row, account_of, day, integer, is_set, text
+from ml_connector.connectors.epicor_kinetic.values import account_of
+from ml_connector.connectors.rows import Row, day, integer, is_set, text
 from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import BillLine
 from ml_connector.records.reason import Finding, Reason

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ml_connector.connectors.epicor_kinetic.errors import unexpected
 from ml_connector.connectors.epicor_kinetic.tablesets import rows_of
-from ml_connector.connectors.epicor_kinetic.values import Row, amount, integer, is_set, number, text
+from ml_connector.connectors.rows import Row, amount, integer, is_set, number, text
 from ml_connector.connectors.texts import code, cut
 from ml_connector.records.invoice import Bill, BillLine, BillStatus, DocumentKind, LedgerBill
 

@@ -25,7 +25,8 @@ from ml_connector.connectors.epicor_kinetic.documents import (
 )
 from ml_connector.connectors.epicor_kinetic.matching import Match
 from ml_connector.connectors.epicor_kinetic.tablesets import Tableset, change, new_row, rows_of
-from ml_connector.connectors.epicor_kinetic.values import Row, integer, number, text, wire_date
+from ml_connector.connectors.epicor_kinetic.values import wire_date
+from ml_connector.connectors.rows import Row, integer, number, text
 from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import Bill, DocumentKind
 

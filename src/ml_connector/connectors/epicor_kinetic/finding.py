@@ -19,9 +19,9 @@ from ml_connector.connectors.epicor_kinetic.documents import (
 )
 from ml_connector.connectors.epicor_kinetic.manifest import FILTER_LENGTH, NUMBER_LENGTH
 from ml_connector.connectors.epicor_kinetic.tablesets import Tableset
-from ml_connector.connectors.epicor_kinetic.values import Row, integer, text
 from ml_connector.connectors.epicor_kinetic.where import all_of, eq, in_groups
 from ml_connector.connectors.errors import Refused
+from ml_connector.connectors.rows import Row, integer, text
 from ml_connector.connectors.texts import code, units
 from ml_connector.records.invoice import Bill, BillStatus, LedgerBill
 

@@ -18,9 +18,9 @@ from ml_connector.connectors.epicor_kinetic.contract import GROUP_SERVICE, INVOI
 from ml_connector.connectors.epicor_kinetic.errors import GROUP_HELD, may_be_duplicate
 from ml_connector.connectors.epicor_kinetic.manifest import NAME
 from ml_connector.connectors.epicor_kinetic.tablesets import change, new_row
-from ml_connector.connectors.epicor_kinetic.values import Row, is_set, text
 from ml_connector.connectors.epicor_kinetic.where import all_of, eq, one_of
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.rows import Row, is_set, text
 from ml_connector.connectors.texts import code
 from ml_connector.records.reason import Finding, Reason
 

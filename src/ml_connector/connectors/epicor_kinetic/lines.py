@@ -21,8 +21,9 @@ from ml_connector.connectors.epicor_kinetic.documents import (
 )
 from ml_connector.connectors.epicor_kinetic.matching import Match, Papers, uninvoiced_of
 from ml_connector.connectors.epicor_kinetic.tablesets import rows_of
-from ml_connector.connectors.epicor_kinetic.values import Row, account_of, integer, is_set, number, text
+from ml_connector.connectors.epicor_kinetic.values import account_of
 from ml_connector.connectors.order_matching import is_matched
+from ml_connector.connectors.rows import Row, integer, is_set, number, text
 from ml_connector.records.invoice import Bill
 from ml_connector.records.money import add_up
 

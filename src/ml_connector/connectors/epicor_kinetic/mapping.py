@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from ml_connector.connectors.epicor_kinetic.values import day, integer, is_set, number, text
+from ml_connector.connectors.rows import day, integer, is_set, number, text
 from ml_connector.records.master_data import Account, Address, BankAccount, DimensionValue, PaymentTerm, TaxCode, Vendor
 
 Row = Mapping[str, Any]

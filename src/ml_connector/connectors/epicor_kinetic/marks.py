@@ -16,7 +16,8 @@ from typing import Any, Final
 from ml_connector.connectors.epicor_kinetic.contract import REVISION
 from ml_connector.connectors.epicor_kinetic.errors import unexpected
 from ml_connector.connectors.epicor_kinetic.manifest import PAGE_SIZE
-from ml_connector.connectors.epicor_kinetic.values import Row, integer, local_time
+from ml_connector.connectors.epicor_kinetic.values import local_time
+from ml_connector.connectors.rows import Row, integer
 
 MARGIN: Final = 1_000
 """Versions before the mark that are read again (Epicor dossier 7.2)."""

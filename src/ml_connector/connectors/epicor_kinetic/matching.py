@@ -18,7 +18,6 @@ from ml_connector.connectors.epicor_kinetic.client import Kinetic
 from ml_connector.connectors.epicor_kinetic.contract import ORDER_SERVICE, RECEIPT_LINES
 from ml_connector.connectors.epicor_kinetic.manifest import FILTER_LENGTH
 from ml_connector.connectors.epicor_kinetic.tablesets import rows_of
-from ml_connector.connectors.epicor_kinetic.values import Row, amount, day, integer, is_set, number, text
 from ml_connector.connectors.epicor_kinetic.where import eq, in_groups
 from ml_connector.connectors.order_matching import (
     Mismatch,
@@ -30,6 +29,7 @@ from ml_connector.connectors.order_matching import (
     take,
     wanted_orders,
 )
+from ml_connector.connectors.rows import Row, amount, day, integer, is_set, number, text
 from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import Bill, BillLine
 from ml_connector.records.money import round_amount, round_to

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ml_connector.connectors.epicor_kinetic.tablesets import rows_of
-from ml_connector.connectors.epicor_kinetic.values import Row, amount, day, integer, is_set, number, text
+from ml_connector.connectors.rows import Row, amount, day, integer, is_set, number, text
 from ml_connector.records.master_data import MatchingMode, OrderLine, PurchaseOrder, Receipt
 from ml_connector.records.money import add_up
 

@@ -32,9 +32,9 @@ from ml_connector.connectors.epicor_kinetic.errors import method_denied, set_up,
 from ml_connector.connectors.epicor_kinetic.manifest import NAME
 from ml_connector.connectors.epicor_kinetic.options import Options
 from ml_connector.connectors.epicor_kinetic.reading import segment_number
-from ml_connector.connectors.epicor_kinetic.values import Row, text
 from ml_connector.connectors.epicor_kinetic.where import eq
 from ml_connector.connectors.errors import ConnectorError, Refused, Unavailable
+from ml_connector.connectors.rows import Row, text
 from ml_connector.connectors.steps import Host, walk
 from ml_connector.records.reason import Finding, Reason
 

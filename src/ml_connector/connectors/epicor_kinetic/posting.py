@@ -41,10 +41,10 @@ from ml_connector.connectors.epicor_kinetic.manifest import NAME
 from ml_connector.connectors.epicor_kinetic.matching import Papers, read_papers
 from ml_connector.connectors.epicor_kinetic.releasing import Poster, Verdict, words_for
 from ml_connector.connectors.epicor_kinetic.tablesets import Tableset, only_row
-from ml_connector.connectors.epicor_kinetic.values import Row, integer, is_set, number, text
 from ml_connector.connectors.epicor_kinetic.writing import Strayed, Writer, change_header, require_coded
 from ml_connector.connectors.errors import ConnectorError, OutcomeUnknown, Refused, Unavailable
 from ml_connector.connectors.order_matching import wanted_orders
+from ml_connector.connectors.rows import Row, integer, is_set, number, text
 from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import Bill, BillStatus, LedgerBill
 from ml_connector.records.reason import Finding, Reason

@@ -46,7 +46,6 @@ from ml_connector.connectors.epicor_kinetic.marks import Marks, Revisions, Stamp
 from ml_connector.connectors.epicor_kinetic.options import Options
 from ml_connector.connectors.epicor_kinetic.orders import RECEIPT_FIELDS, header_of, order_of
 from ml_connector.connectors.epicor_kinetic.tablesets import Tableset
-from ml_connector.connectors.epicor_kinetic.values import Row, integer, text
 from ml_connector.connectors.epicor_kinetic.where import (
     Where,
     all_of,
@@ -60,6 +59,7 @@ from ml_connector.connectors.epicor_kinetic.where import (
     one_of,
 )
 from ml_connector.connectors.remembered import Remembered
+from ml_connector.connectors.rows import Row, integer, text
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import MasterRecord
 

@@ -9,8 +9,8 @@ from ml_connector.connectors.base import Page
 from ml_connector.connectors.epicor_kinetic.client import Kinetic
 from ml_connector.connectors.epicor_kinetic.contract import INVOICES
 from ml_connector.connectors.epicor_kinetic.documents import HEADER, is_cancellation, ledger_bill_of
-from ml_connector.connectors.epicor_kinetic.values import day, text
 from ml_connector.connectors.epicor_kinetic.where import all_of, eq, ge, le
+from ml_connector.connectors.rows import day, text
 from ml_connector.records.invoice import LedgerBill
 
 

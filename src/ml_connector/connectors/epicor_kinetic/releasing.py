@@ -21,9 +21,9 @@ from ml_connector.connectors.epicor_kinetic.errors import is_group_held
 from ml_connector.connectors.epicor_kinetic.groups import Group, Groups
 from ml_connector.connectors.epicor_kinetic.manifest import FILTER_LENGTH, NAME
 from ml_connector.connectors.epicor_kinetic.tablesets import ADDED, Tableset, change, only_row
-from ml_connector.connectors.epicor_kinetic.values import Row, integer, is_set, text
 from ml_connector.connectors.epicor_kinetic.where import Where, eq, gt, in_groups
 from ml_connector.connectors.errors import OutcomeUnknown, Refused, Unavailable
+from ml_connector.connectors.rows import Row, integer, is_set, text
 from ml_connector.records.reason import Finding, Reason
 
 PROGRAM: Final = "Erp.UIRpt.APInvoicePost"

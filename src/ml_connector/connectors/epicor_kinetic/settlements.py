@@ -19,8 +19,9 @@ from ml_connector.connectors.epicor_kinetic.contract import INVOICES, PAYMENTS, 
 from ml_connector.connectors.epicor_kinetic.documents import HEADER, is_settled, kind_of, number_of, sign_of, status_of
 from ml_connector.connectors.epicor_kinetic.errors import unexpected
 from ml_connector.connectors.epicor_kinetic.manifest import FILTER_LENGTH
-from ml_connector.connectors.epicor_kinetic.values import Row, day, integer, is_set, local_time, number, text
+from ml_connector.connectors.epicor_kinetic.values import local_time
 from ml_connector.connectors.epicor_kinetic.where import Where, all_of, eq, ge, in_groups
+from ml_connector.connectors.rows import Row, day, integer, is_set, number, text
 from ml_connector.connectors.texts import code
 from ml_connector.records.invoice import BillStatus, Settlement
 from ml_connector.records.money import add_up

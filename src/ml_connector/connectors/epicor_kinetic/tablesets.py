@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ml_connector.connectors.epicor_kinetic.contract import check_columns
 from ml_connector.connectors.epicor_kinetic.errors import unexpected
-from ml_connector.connectors.epicor_kinetic.values import Row, text
+from ml_connector.connectors.rows import Row, text
 
 Tableset = dict[str, Any]
 

@@ -36,8 +36,8 @@ from ml_connector.connectors.epicor_kinetic.lines import (
 )
 from ml_connector.connectors.epicor_kinetic.manifest import NAME
 from ml_connector.connectors.epicor_kinetic.tablesets import Tableset, change, only_row, rows_of
-from ml_connector.connectors.epicor_kinetic.values import Row, integer, is_set, number, text
 from ml_connector.connectors.errors import OutcomeUnknown, Refused
+from ml_connector.connectors.rows import Row, integer, is_set, number, text
 from ml_connector.records.invoice import Bill
 from ml_connector.records.money import add_up
 from ml_connector.records.reason import Finding, Reason

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ml_connector.connectors.base import Page
 from ml_connector.connectors.errors import Refused
 from ml_connector.connectors.remembered import Many, Remembered
+from ml_connector.connectors.rows import part, parts, text
 from ml_connector.connectors.visma_net.client import VismaClient, segment
 from ml_connector.connectors.visma_net.errors import unexpected
 from ml_connector.connectors.visma_net.invoices import (
@@ -26,7 +27,7 @@ from ml_connector.connectors.visma_net.manifest import LIMITS, NAME, SUPPLIERS_P
 from ml_connector.connectors.visma_net.mapping import bank_account_of, vats_of
 from ml_connector.connectors.visma_net.marks import Progress
 from ml_connector.connectors.visma_net.paging import Listing, digest_of, pages
-from ml_connector.connectors.visma_net.values import Row, day, part, parts, text
+from ml_connector.connectors.visma_net.values import Row, day
 from ml_connector.records.invoice import Attachment
 from ml_connector.records.reason import Finding, Reason
 from ml_connector.records.supplier_invoice import SourceStage, SupplierInvoice

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from ml_connector.connectors.visma_net.values import Row, amount, day, is_set, moment, number, part, parts, text
+from ml_connector.connectors.rows import amount, number, part, parts, text
+from ml_connector.connectors.visma_net.values import Row, day, is_set, moment
 from ml_connector.records.invoice import Attachment, DocumentKind
 from ml_connector.records.money import round_amount
 from ml_connector.records.supplier_invoice import InvoiceLine, InvoiceTax, SourceStage, SupplierInvoice

@@ -8,8 +8,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from ml_connector.connectors.rows import amount, number, part, parts, text
 from ml_connector.connectors.visma_net.manifest import PROJECT
-from ml_connector.connectors.visma_net.values import Row, amount, day, is_set, number, part, parts, text
+from ml_connector.connectors.visma_net.values import Row, day, is_set
 from ml_connector.records.master_data import (
     Account,
     Address,

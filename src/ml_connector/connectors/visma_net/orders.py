@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from ml_connector.connectors.rows import number, part, parts, text
 from ml_connector.connectors.visma_net.manifest import PROJECT
 from ml_connector.connectors.visma_net.mapping import NO_PROJECT
-from ml_connector.connectors.visma_net.values import Row, day, is_set, number, part, parts, text
+from ml_connector.connectors.visma_net.values import Row, day, is_set
 from ml_connector.records.master_data import MatchingMode, OrderLine, PurchaseOrder, Receipt
 
 _OPEN: Final = frozenset({"Open", "Printed", "PendingPrint", "PendingEmail"})

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final
 
+from ml_connector.connectors.rows import part
 from ml_connector.connectors.visma_net.client import VismaClient
 from ml_connector.connectors.visma_net.errors import unexpected
-from ml_connector.connectors.visma_net.values import Row, part
+from ml_connector.connectors.visma_net.values import Row
 
 PASSES: Final = 4
 """A list that is read this often and changed every time is left at that: the overlap of the marks has the rest."""

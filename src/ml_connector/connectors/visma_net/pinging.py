@@ -7,11 +7,12 @@ from typing import Final
 
 from ml_connector.connectors.base import PingStep
 from ml_connector.connectors.errors import ConnectorError, Refused
+from ml_connector.connectors.rows import text
 from ml_connector.connectors.steps import Host, walk
 from ml_connector.connectors.visma_net.auth import advice_for
 from ml_connector.connectors.visma_net.client import VismaClient
 from ml_connector.connectors.visma_net.manifest import NAME, UPDATE_SCOPE
-from ml_connector.connectors.visma_net.values import is_set, text
+from ml_connector.connectors.visma_net.values import is_set
 from ml_connector.records.reason import Finding, Reason
 
 _READS: Final = (

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Final
 
 from ml_connector.connectors.base import Page
+from ml_connector.connectors.rows import text
 from ml_connector.connectors.visma_net.client import VismaClient, segment
 from ml_connector.connectors.visma_net.errors import unexpected
 from ml_connector.connectors.visma_net.manifest import LIMITS, NAME, PROJECT, SUBACCOUNT, SUPPLIERS_PER_PAGE
@@ -37,7 +38,7 @@ from ml_connector.connectors.visma_net.orders import (
     received_of,
 )
 from ml_connector.connectors.visma_net.paging import Listing, all_rows, pages
-from ml_connector.connectors.visma_net.values import Row, text
+from ml_connector.connectors.visma_net.values import Row
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import DimensionValue, MasterRecord
 

@@ -4,51 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 Row = Mapping[str, Any]
-
-
-def text(row: Row, name: str) -> str:
-    """A member as text, empty where it is left out."""
-    value = row.get(name)
-    return "" if value is None else str(value).strip()
-
-
-def part(row: Row, name: str) -> Row:
-    """A member that is an object, empty where it is left out."""
-    value = row.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def parts(row: Row, name: str) -> list[Row]:
-    """A member that is a list of objects."""
-    value = row.get(name)
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def is_set(row: Row, name: str, *, default: bool = False) -> bool:
     """A member that says yes or no."""
     value = row.get(name)
     return value if isinstance(value, bool) else default
-
-
-def amount(row: Row, name: str) -> Decimal | None:
-    """A number, also one that is written as text; None where it is left out."""
-    value = row.get(name)
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        return None
-
-
-def number(row: Row, name: str) -> Decimal:
-    """A number, zero where it is left out."""
-    found = amount(row, name)
-    return Decimal(0) if found is None else found
 
 
 def moment(value: Any) -> datetime | None:
