@@ -14,12 +14,18 @@ from typing import Final
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as properties
 from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from ml_connector.store.database import Database, initialise_database, open_database
 from ml_connector.store.settings import Settings
+
+# How long an example takes says nothing on a machine that does other work, too.
+properties.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+properties.load_profile("untimed")
 
 _LONGEST: Final = ("crash", "acceptance", "conformance", "cli", "flows")
 """The folders whose files take long begin first, so that no worker is left alone with one of them at the end."""

@@ -23,7 +23,7 @@ async def test_a_call_beyond_the_window_waits_until_the_oldest_has_left_it() -> 
     assert all(later - earlier >= 0.1 for earlier, later in zip(begun, begun[3:], strict=False))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(calls=st.integers(1, 5), steps=st.lists(st.floats(0, 0.02), min_size=1, max_size=12))
 def test_no_window_ever_holds_more_however_they_come(calls: int, steps: list[float]) -> None:
     per = 0.01

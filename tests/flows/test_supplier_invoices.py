@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from supplied_world import CODE, NAME, World
 
+from ml_connector.engine.roads import SuppliedRoad
+from ml_connector.flows.workplace import LeaseLost
 from ml_connector.operations.documents import find_document
 from ml_connector.operations.reconcile import reconcile
 from ml_connector.operations.replay import Step, replay
@@ -312,6 +314,18 @@ async def test_another_process_that_took_over_is_not_written_over(world: World) 
     told = await world.read("basware", f"inbound?company={CODE}")
     assert (len(told["inbound"]), told["duplicates"]) == (3, [])
     assert {each["status"] for each in (await world.documents()).values()} == {"transferred"}
+
+
+async def test_a_take_over_that_a_lane_notices_is_known_for_what_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def bring_on_due(_: SuppliedRoad) -> int:
+        raise LeaseLost("taken")
+
+    await world.apply()
+    monkeypatch.setattr(SuppliedRoad, "bring_on_due", bring_on_due)
+    with pytest.raises(LeaseLost, match="taken"):
+        await world.process.work_now(NAME)
 
 
 async def test_a_reconciliation_names_what_differs(world: World) -> None:

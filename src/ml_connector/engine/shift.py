@@ -78,8 +78,13 @@ class Shift:
             async with asyncio.TaskGroup() as lanes:
                 imports = lanes.create_task(self._import_lane())
                 lanes.create_task(self._document_lane(imports))
-        except* (LeaseLost, DBAPIError) as several:
-            first = _first(several)
+        except BaseExceptionGroup as several:
+            # Not `except*`: what is raised inside one may come out as a group again (it does in 3.11.2, Debian 12), and
+            # nobody would know it for what it is.
+            of_lease = several.subgroup((LeaseLost, DBAPIError))
+            if of_lease is None:
+                raise
+            first = _first(of_lease)
             if isinstance(first, LeaseLost) or is_lease_lost(first):
                 raise LeaseLost(str(first)) from first
             raise first from None

@@ -155,8 +155,4 @@ async def _is_first_of_tenant(place: Workplace) -> bool:
 
 
 async def _note(place: Workplace, mark: str, value: str) -> None:
-    await place.database.execute(
-        """INSERT INTO mark (connection_id, flow, value, updated_at) VALUES (:c, :f, :v, :now)
-        ON CONFLICT (connection_id, flow) DO UPDATE SET value = :v, updated_at = :now""",
-        c=place.connection, f=mark, v=value, now=place.clock(),
-    )  # fmt: skip
+    await place.marks().move(mark, value, at=place.clock())

@@ -41,12 +41,9 @@ class FileFlow:
         """Attaches what there is; the number of documents it is done with. Errors leave the rest for later."""
         if not self.place.ledger.capabilities.attaches_files:
             return 0
-        seen = await self.place.database.fetch_one(
-            "SELECT value, swept_at FROM mark WHERE connection_id = :c AND flow = :f",
-            c=self.place.connection, f=_MARK,
-        )  # fmt: skip
-        lists_files = seen is not None and seen["value"] == "listed"
-        if not lists_files and seen is not None and seen["swept_at"] > self.place.clock() - LOOK_EVERY:
+        seen = await self.place.marks().read(_MARK)
+        lists_files = seen is not None and seen.value == "listed"
+        if not lists_files and seen is not None and seen.swept_at and seen.swept_at > self.place.clock() - LOOK_EVERY:
             return 0
         try:
             return await self._bring(limit=BATCH if lists_files else PROBES, probing=not lists_files)
@@ -64,7 +61,8 @@ class FileFlow:
             return 0
         brought = [await self._bring_one(document_from(row), probing=probing) for row in rows]
         if probing:
-            await self._remember(listed=any(brought))
+            value = "listed" if any(brought) else "none"
+            await self.place.marks().move(_MARK, value, at=self.place.clock(), swept=True)
         return sum(brought)
 
     async def _bring_one(self, document: Document, *, probing: bool) -> bool:
@@ -103,10 +101,3 @@ class FileFlow:
             exchanges=tuple(exchanges),
         )  # fmt: skip
         await self.documents.change(document.key, entry, at=self.place.clock(), attached=True)
-
-    async def _remember(self, *, listed: bool) -> None:
-        await self.place.database.execute(
-            """INSERT INTO mark (connection_id, flow, value, swept_at, updated_at) VALUES (:c, :f, :v, :now, :now)
-            ON CONFLICT (connection_id, flow) DO UPDATE SET value = :v, swept_at = :now, updated_at = :now""",
-            c=self.place.connection, f=_MARK, v="listed" if listed else "none", now=self.place.clock(),
-        )  # fmt: skip

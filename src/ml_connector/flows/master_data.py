@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
-
-from sqlalchemy import text
+from typing import Final
 
 from ml_connector.connectors.base import Page
 from ml_connector.connectors.errors import Refused
@@ -22,6 +20,7 @@ from ml_connector.flows.workplace import Counts, Workplace
 from ml_connector.records.flow import Flow
 from ml_connector.records.master_data import MasterRecord, PurchaseOrder, Vendor
 from ml_connector.store.imports import Imports, Staged, StoredItem, Waiting
+from ml_connector.store.marks import Mark
 
 BRAKE_SHARE: Final = 0.2
 """A run that would switch off more than this share of what is active stops and asks."""
@@ -109,14 +108,14 @@ class MasterDataFlow:
     # ------------------------------------------------------------------ reading
 
     async def _read(self) -> None:
-        mark = await self._mark()
+        mark = await self.place.marks().read(self.flow)
         can = self.place.erp.capabilities
         is_snapshot = can.reads[self.flow] is ReadMode.SNAPSHOT
         everything = is_snapshot or self.options.full or self.options.touch or mark is None
         if not everything and self.flow not in can.told_singly and self._sweep_is_due(mark):
             # A short list is read whole in fewer calls than its changes and its keys.
             everything = await self.imports.count_keys(at_most=SHORT + 1) <= SHORT
-        since = None if everything or mark is None else mark["value"]
+        since = None if everything or mark is None else mark.value
         # Where nothing was imported yet, nothing can be missing.
         sweeps = everything and await self.imports.count_keys(at_most=1) > 0
         reading = _Reading(newest=since, seen=set() if sweeps else None)
@@ -133,16 +132,10 @@ class MasterDataFlow:
             await self._deactivate_missing(seen)
         await self._move_mark(reading.newest, swept=swept, before=mark)
 
-    async def _mark(self) -> dict[str, Any] | None:
-        return await self.place.database.fetch_one(
-            "SELECT value, swept_at FROM mark WHERE connection_id = :c AND flow = :f",
-            c=self.place.connection, f=self.flow,
-        )  # fmt: skip
-
-    def _sweep_is_due(self, mark: Mapping[str, Any] | None) -> bool:
-        if self.options.by_person or mark is None or mark["swept_at"] is None:
+    def _sweep_is_due(self, mark: Mark | None) -> bool:
+        if self.options.by_person or mark is None or mark.swept_at is None:
             return True
-        return self.place.clock() - mark["swept_at"] >= SWEEP_EVERY
+        return self.place.clock() - mark.swept_at >= SWEEP_EVERY
 
     async def _stored_parts(self, reading: _Reading) -> AsyncGenerator[Sequence[Staged]]:
         """What differs, part by part, once it is stored: the part before is being sent meanwhile."""
@@ -229,26 +222,9 @@ class MasterDataFlow:
             text=item.text, hash=_hash(item), active=False,
         )  # fmt: skip
 
-    async def _move_mark(self, value: str | None, *, swept: bool, before: Mapping[str, Any] | None) -> None:
-        if before is not None and before["value"] == value and not swept:
-            return
-        async with self.place.database.transaction() as transaction:
-            await transaction.execute(text("SELECT fence(:c, :e)"), {"c": self.place.connection, "e": self.place.epoch})
-            await transaction.execute(
-                text(
-                    """INSERT INTO mark (connection_id, flow, value, swept_at, updated_at)
-                    VALUES (:c, :f, :v, :swept, :now)
-                    ON CONFLICT (connection_id, flow) DO UPDATE SET value = :v, updated_at = :now,
-                        swept_at = coalesce(:swept, mark.swept_at)"""
-                ),
-                {
-                    "c": self.place.connection,
-                    "f": self.flow,
-                    "v": value,
-                    "now": self.place.clock(),
-                    "swept": self.place.clock() if swept else None,
-                },
-            )
+    async def _move_mark(self, value: str | None, *, swept: bool, before: Mark | None) -> None:
+        if before is None or before.value != value or swept:
+            await self.place.marks().move(self.flow, value, at=self.place.clock(), swept=swept)
 
 
 async def vendors_go(place: Workplace) -> bool:

@@ -43,18 +43,16 @@ class PaymentFlow:
         return self.counts
 
     async def _read(self) -> None:
-        mark = await self.place.database.fetch_one(
-            "SELECT value FROM mark WHERE connection_id = :c AND flow = :f",
-            c=self.place.connection, f=Flow.PAYMENTS,
-        )  # fmt: skip
-        since = mark["value"] if mark and not self.full else None
+        marks = self.place.marks()
+        mark = await marks.read(Flow.PAYMENTS)
+        since = mark.value if mark and not self.full else None
         newest = since
         async for page in self.place.ledger.settlements(since=since, ours=self._ours):
             newest = page.mark or newest
             self.counts.read += len(page.records)
             await self._keep(page.records)
-        if mark is None or newest != mark["value"]:
-            await self._move_mark(newest)
+        if mark is None or newest != mark.value:
+            await marks.move(Flow.PAYMENTS, newest, at=self.place.clock())
 
     async def _ours(self, bill_ids: Sequence[str]) -> Mapping[str, str]:
         rows = await self.place.database.fetch(
@@ -102,13 +100,6 @@ class PaymentFlow:
             summary=f"The bill {document.bill_number} was cancelled in the ledger.",
         )  # fmt: skip
         await self.documents.change(document.key, entry, at=self.place.clock(), status=DocumentStatus.CANCELLED)
-
-    async def _move_mark(self, value: str | None) -> None:
-        await self.place.database.execute(
-            """INSERT INTO mark (connection_id, flow, value, updated_at) VALUES (:c, :f, :v, :now)
-            ON CONFLICT (connection_id, flow) DO UPDATE SET value = :v, updated_at = :now""",
-            c=self.place.connection, f=Flow.PAYMENTS, v=value, now=self.place.clock(),
-        )  # fmt: skip
 
     async def _send(self) -> None:
         after = ""

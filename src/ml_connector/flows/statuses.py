@@ -8,8 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import text
-
 from ml_connector.connectors.errors import ConnectorError, Refused
 from ml_connector.connectors.http import recording
 from ml_connector.flows.pages import read_ahead
@@ -71,11 +69,9 @@ class StatusFlow:
     # ------------------------------------------------------------------ hearing
 
     async def _hear(self) -> None:
-        mark = await self.place.database.fetch_one(
-            "SELECT value FROM mark WHERE connection_id = :c AND flow = :f",
-            c=self.place.connection, f=Flow.STATUSES,
-        )  # fmt: skip
-        before = mark["value"] if mark else None
+        marks = self.place.marks()
+        mark = await marks.read(Flow.STATUSES)
+        before = mark.value if mark else None
         newest = before
         async for page in read_ahead(self.place.inbound.standings(since=None if self.full else before)):
             self.place.go_on()
@@ -83,9 +79,9 @@ class StatusFlow:
             await self._keep(page.records)
             if page.mark is not None and page.mark != newest:
                 newest = page.mark
-                await self._move_mark(newest)
+                await marks.move(Flow.STATUSES, newest, at=self.place.clock())
         if mark is None and newest is None:
-            await self._move_mark(None)
+            await marks.move(Flow.STATUSES, None, at=self.place.clock())
 
     async def _keep(self, standings: Sequence[Standing]) -> None:
         """What is not of ours is passed over; several standings of one invoice are kept one after the other."""
@@ -155,12 +151,6 @@ class StatusFlow:
             **at_rest, "status": DocumentStatus.PAID if paid else DocumentStatus.TRANSFERRED, "reason": None,
             "findings": [], "posted_at": document.posted_at or self.place.clock(),
         }  # fmt: skip
-
-    async def _move_mark(self, value: str | None) -> None:
-        async with self.place.database.transaction() as transaction:
-            await transaction.execute(text("SELECT fence(:c, :e)"), {"c": self.place.connection, "e": self.place.epoch})
-            values = {"c": self.place.connection, "f": str(Flow.STATUSES), "v": value, "now": self.place.clock()}
-            await transaction.execute(_MOVE_MARK, values)
 
     # ------------------------------------------------------------------ notes
 
@@ -256,9 +246,3 @@ def _sentence(document: Document, standing: Standing, place: Workplace) -> str:
 def _plain(amount: Decimal) -> str:
     """124 and 124.00 are one amount."""
     return f"{amount.normalize():f}"
-
-
-_MOVE_MARK = text(
-    """INSERT INTO mark (connection_id, flow, value, updated_at) VALUES (:c, :f, :v, :now)
-    ON CONFLICT (connection_id, flow) DO UPDATE SET value = :v, updated_at = :now"""
-)

@@ -15,6 +15,7 @@ from ml_connector.connectors.side import Clock, MappingRules
 from ml_connector.records.reason import Reason
 from ml_connector.store.database import Database
 from ml_connector.store.documents import Documents
+from ml_connector.store.marks import Marks
 from ml_connector.store.trail import Scribe
 from ml_connector.store.vault import Vault
 
@@ -81,6 +82,10 @@ class Workplace:
     def documents(self) -> Documents:
         """The connection's documents, written under its lease."""
         return Documents(self.database, self.scribe, connection=self.connection, epoch=self.epoch)
+
+    def marks(self) -> Marks:
+        """How far the connection's flows have read, moved under its lease."""
+        return Marks(self.database, connection=self.connection, epoch=self.epoch)
 
     def side_of(self, error: ConnectorError) -> str:
         """Which side an error came from."""

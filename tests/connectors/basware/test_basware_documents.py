@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from basware_facts import faults
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_connector.connectors.base import PaymentResponse, TransferResponse
@@ -108,7 +108,6 @@ known = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.dictionaries(known, values))
 def test_any_payload_reads_and_reads_again_the_same(payload: dict[str, Any]) -> None:
     invoice = parse_invoice({**payload, "invoiceId": "x"})

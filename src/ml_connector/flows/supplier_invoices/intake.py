@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import text
-
 from ml_connector.flows.pages import read_ahead
 from ml_connector.flows.supplier_invoices.content import content_of, hash_of, payload_of
 from ml_connector.flows.workplace import Counts, Workplace
@@ -50,10 +48,9 @@ class SupplierIntake:
 
     async def run(self, *, full: bool) -> None:
         """Raises ConnectorError; what was read until then is kept, and not read again."""
-        mark = await self.place.database.fetch_one(
-            "SELECT value FROM mark WHERE connection_id = :c AND flow = :f", c=self.place.connection, f=FLOW
-        )
-        before = mark["value"] if mark else None
+        marks = self.place.marks()
+        mark = await marks.read(FLOW)
+        before = mark.value if mark else None
         newest = before
         async for page in read_ahead(self.place.source.invoices(since=None if full else before)):
             self.place.go_on()
@@ -61,9 +58,9 @@ class SupplierIntake:
             await self.keep(page.records)
             if page.mark is not None and page.mark != newest:
                 newest = page.mark
-                await self._move_mark(newest)
+                await marks.move(FLOW, newest, at=self.place.clock())
         if mark is None and newest is None:
-            await self._move_mark(None)
+            await marks.move(FLOW, None, at=self.place.clock())
 
     async def keep(self, invoices: Sequence[SupplierInvoice]) -> None:
         """Stores what is new, and what is new of what is known."""
@@ -138,18 +135,6 @@ class SupplierIntake:
             detail["gross before"] = str(before.gross)
         summary = words if finding is None or before is not None else f"{words} {finding.sentence()}"
         return Entry(FLOW, invoice.key, step, outcome, summary, detail=detail)
-
-    async def _move_mark(self, value: str | None) -> None:
-        async with self.place.database.transaction() as transaction:
-            await transaction.execute(text("SELECT fence(:c, :e)"), {"c": self.place.connection, "e": self.place.epoch})
-            values = {"c": self.place.connection, "f": str(FLOW), "v": value, "now": self.place.clock()}
-            await transaction.execute(_MOVE_MARK, values)
-
-
-_MOVE_MARK = text(
-    """INSERT INTO mark (connection_id, flow, value, updated_at) VALUES (:c, :f, :v, :now)
-    ON CONFLICT (connection_id, flow) DO UPDATE SET value = :v, updated_at = :now"""
-)
 
 
 def is_past(document: Document) -> bool:
