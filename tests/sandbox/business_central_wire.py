@@ -179,3 +179,12 @@ class Wire:
 
     async def lines(self, identity: str) -> list[dict[str, Any]]:
         return (await self.get(f"purchaseInvoices({identity})/purchaseInvoiceLines")).body["value"]
+
+    async def dimensions(self, parent: str) -> dict[str, str]:
+        rows = (await self.get(f"{parent}/dimensionSetLines")).body["value"]
+        return {row["code"]: row["valueCode"] for row in rows}
+
+    async def bills(self, **wanted: Any) -> list[dict[str, Any]]:
+        """What stands in the ledger, with its rows."""
+        found = (await self.send("GET", f"{self.origin}/_sandbox/bills?company=1000&rows=true")).body["bills"]
+        return [bill for bill in found if all(bill[name] == value for name, value in wanted.items())]

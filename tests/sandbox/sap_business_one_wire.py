@@ -118,6 +118,28 @@ class Wire:
         assert reply.status == status, reply.body
         return reply.body
 
+    async def order_items(self) -> dict[str, Any]:
+        """A new order of two items."""
+        items = [
+            {"ItemCode": "I0001", "Quantity": 10, "UnitPrice": 12.5, "VatGroup": "VAT24"},
+            {"ItemCode": "I0002", "Quantity": 4, "UnitPrice": 5, "VatGroup": "VAT24"},
+        ]
+        return await self.make("PurchaseOrders", DocType="dDocument_Items", DocumentLines=items)
+
+    async def stored(self, entry: int, entity_set: str = "PurchaseInvoices") -> dict[str, Any]:
+        """A document as it stands."""
+        reply = await self.get(f"{entity_set}({entry})")
+        assert reply.status == 200, reply.body
+        return reply.body
+
+    async def refused(self, entity_set: str = "PurchaseInvoices", **changes: Any) -> Reply:
+        """A POST that is refused and leaves nothing behind."""
+        before = len(await self.bills())
+        reply = await self.post(entity_set, self.invoice(**changes))
+        assert reply.status >= 400, reply.body
+        assert len(await self.bills()) == before
+        return reply
+
     async def bills(self, **wanted: Any) -> list[dict[str, Any]]:
         """The bills that have those values."""
         reply = await self.send("GET", f"{self.origin}/_sandbox/bills?company={CODE}&rows=true")
