@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
@@ -20,8 +21,12 @@ import psycopg
 from crash_invoices import invoices
 from crash_ledgers import WAYS, Call, Way
 from psycopg.rows import dict_row
+from pydantic import SecretStr
 
+from ml_connector.engine.process import Process
+from ml_connector.operations.reconcile import Difference, Period, reconcile
 from ml_connector.sandbox.company import found
+from ml_connector.store.settings import Settings
 from simulation.ledgers import DRAFT, POSTED, Ledger
 from simulation.systems import Systems, call, until
 
@@ -304,6 +309,20 @@ class World:
         wanted = {each["invoiceId"]: "transferred" for each in good} | {each["invoiceId"]: "rejected" for each in bad}
         assert {row["document_id"]: row["status"] for row in rows} == wanted, self.story()
         assert all(row["intent"] is None and row["next_due"] is None for row in rows), rows
+
+    def differences(self) -> list[Difference]:
+        """What a reconciliation names, of all months in which bills stand."""
+
+        async def compare() -> list[Difference]:
+            months = {Period.parse(bill["month"]) for bill in self.bills()}
+            process = await Process.open(Settings(home=self.home, database_url=SecretStr(self.url)))
+            try:
+                told = [await reconcile(process, f"c{self.companies[0]}", period=each) for each in months]
+            finally:
+                await process.close()
+            return [each for month in told for each in month.differences]
+
+        return asyncio.run(compare())
 
     def story(self) -> str:
         """What the trail says, for a failed test."""

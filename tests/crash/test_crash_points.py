@@ -21,6 +21,7 @@ from crash_ledgers import (
 )
 from crash_world import Checkpoint, Child, Fields, World, check_imported, check_paid, pay_all
 
+from ml_connector.operations.balance import DifferenceKind
 from simulation.ledgers import DRAFT, POSTED
 from simulation.systems import call, until
 
@@ -99,6 +100,8 @@ def test_a_create_that_is_done_when_all_is_over_becomes_no_second_bill(world: Wo
     world.ask_for_runs("invoices")
     world.settled()
     assert sum(bill["standing"] == POSTED for bill in world.bills()) == GOOD
+    named = [each.words for each in world.differences() if each.kind is DifferenceKind.SECOND_DRAFT]
+    assert len(named) == len(left), named
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -38,6 +38,7 @@ class DifferenceKind(StrEnum):
     CANCELLED_IN_LEDGER = "posted here, cancelled in the ledger"
     AMOUNT = "another amount in the ledger"
     FOREIGN_BILL = "in the ledger under the same number, not posted from here"
+    SECOND_DRAFT = "a draft beside the posted bill"
     NOT_TOLD = "posted here, not transferred in the payables system"
     TOLD_ELSEWHERE = "transferred in the payables system, not posted here"
     # Of invoices that go into the payables system:

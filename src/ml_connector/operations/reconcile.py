@@ -27,6 +27,7 @@ from ml_connector.operations.finding import require_connection
 from ml_connector.operations.reconcile_supplied import SuppliedBooks
 from ml_connector.records.invoice import (
     ApprovedInvoice,
+    Bill,
     BillStatus,
     DocumentKind,
     DocumentStatus,
@@ -40,6 +41,8 @@ __all__ = ["Balance", "Difference", "Period", "Place", "Reconciliation", "place_
 
 LOOK_BACK: Final = timedelta(days=92)
 """A document may be approved, and last changed, this long before the day it is posted on."""
+LOOKED_FOR_AT_ONCE: Final = 20
+"""Bills whose like is looked for in the ledger together."""
 
 
 async def reconcile(process: Process, connection: str, *, period: Period | None = None) -> Reconciliation:
@@ -73,6 +76,7 @@ class _Books:
         approved |= await self._read_missing([each for each in ours.values() if each.document_id not in approved])
         self._compare_payables(ours, approved)
         await self._compare_ledger(ours, posted)
+        await self._compare_drafts([each for each in ours.values() if place_of(each) is Place.POSTED])
         balances = self._balances(ours, approved)
         return Reconciliation(
             self.sides.connection, self.period, balances,
@@ -185,16 +189,32 @@ class _Books:
                            f"The ledger has {twin.number} over {twin.gross} {twin.currency} with this supplier and "
                            f"number; the document is {document.status} here.")  # fmt: skip
 
+    async def _compare_drafts(self, posted: Sequence[Document]) -> None:
+        """A create that was made again after a look may yet have been done, late: what it left is easily posted."""
+        again = {each.key: each for each in posted if each.attempts > 1}
+        bills = [bill for each in again.values() if (bill := self._coded(each)) is not None]
+        for start in range(0, len(bills), LOOKED_FOR_AT_ONCE):
+            found = await self.sides.ledger.find(bills[start : start + LOOKED_FOR_AT_ONCE])
+            for key, there in found.items():
+                drafts = [bill for bill in there if bill.status is BillStatus.DRAFT and bill.id != again[key].bill_id]
+                for draft in drafts:
+                    self._name(DifferenceKind.SECOND_DRAFT, again[key],
+                               f"Beside {again[key].bill_number} the ledger has the draft {draft.number} with this "
+                               "supplier and number. Delete it there: posted, it would be a second bill.")  # fmt: skip
+
     async def _bill_of(self, document: Document) -> LedgerBill | None:
         """A bill that is not among those of the month: it may have been posted on another day."""
+        bill = self._coded(document)
+        if bill is None or document.bill_id is None:
+            return None
+        return await self.sides.ledger.read_bill(bill, document.bill_id)
+
+    def _coded(self, document: Document) -> Bill | None:
         invoice = self.sides.payables.parse_document(document.payload)
-        coded = code_invoice(
+        return code_invoice(
             invoice, self.sides.mapping, key=document.key, today=document.posting_date or self.period.since,
             number_length=self.sides.ledger.capabilities.number_length,
-        )  # fmt: skip
-        if coded.bill is None or document.bill_id is None:
-            return None
-        return await self.sides.ledger.read_bill(coded.bill, document.bill_id)
+        ).bill  # fmt: skip
 
     def _compare_bill(self, document: Document, bill: LedgerBill | None) -> None:
         if bill is None or bill.status not in (BillStatus.POSTED, BillStatus.PAID, BillStatus.CANCELLED):
