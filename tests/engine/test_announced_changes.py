@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from ml_connector.engine.process import Process
 from ml_connector.operations.configuration import parse_configuration
@@ -276,3 +277,22 @@ async def test_the_file_and_its_export_know_nothing_of_the_secret(world: World) 
     version = await world.process.database.fetch_one("SELECT version FROM connection")
     await world.apply()
     assert await world.process.database.fetch_one("SELECT version FROM connection") == version
+
+
+async def test_settings_that_change_while_a_shift_notes_when_it_is_due_again_are_not_overlooked(world: World) -> None:
+    await world.apply()
+    database = world.process.database
+    async with database.transaction() as changing:
+        await changing.execute(
+            text("UPDATE connection SET version = version + 1, next_due = :now"), {"now": world.clock.now()}
+        )
+        working = asyncio.create_task(world.process.work_now("acme-bc"))
+
+        async def waits() -> bool:
+            return bool(await database.fetch("SELECT 1 FROM pg_locks WHERE NOT granted"))
+
+        await until(waits)
+    await working
+    (row,) = await database.fetch("SELECT next_due FROM connection")
+    assert row["next_due"] is not None
+    assert row["next_due"] <= world.clock.now()

@@ -410,10 +410,14 @@ class Shift:
                 )
 
     async def _note_next_due(self) -> None:
-        """Leaves word when the connection is due again, for the tick."""
+        """Leaves word when the connection is due again, for the tick.
+
+        What somebody else wished while this shift went on stays, though the statement may not see why: its answers are
+        of the moment it began, and it may have waited for the row. At worst there is one look too many.
+        """
         wait = self.circuits.opens_at()
         await self.place.database.execute(
-            """UPDATE connection SET next_due = (
+            """UPDATE connection SET next_due = least(next_due, (
                 SELECT min(due) FROM (
                     SELECT greatest(min(next_due), cast(:wait AS timestamptz)) AS due FROM document
                         WHERE connection_id = :c AND next_due IS NOT NULL
@@ -430,7 +434,7 @@ class Shift:
                     ) FROM mark WHERE connection_id = :c AND flow = :changes AND cast(:receives AS boolean)
                     -- Settings that were changed meanwhile are for another shift.
                     UNION ALL SELECT cast(:now AS timestamptz) FROM connection WHERE id = :c AND version <> :version
-                ) AS all_due) WHERE id = :c""",
+                ) AS all_due)) WHERE id = :c""",
             c=self.place.connection, wait=wait, renew=RENEW_EVERY, again=TRY_AGAIN, changes=CHANGES,
             receives=self.receiver is not None, version=self.place.version, now=self.place.clock(),
         )  # fmt: skip
