@@ -16,7 +16,7 @@ LIMITS: Final = Limits(
     # Each call holds a licence while it runs (Epicor dossier 4.4).
     parallel_calls=2,
     # No rate limit is documented (Epicor dossier 4.5): the two calls at a time are what holds us back.
-    calls=500,
+    calls=10_000,
     per_seconds=1.0,
     page_size=PAGE_SIZE,
     write_timeout=120.0,
