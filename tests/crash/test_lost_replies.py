@@ -102,7 +102,7 @@ def test_sessions_that_are_lost_again_and_again(world: World) -> None:
         # Refused twice in a row, the ledger is let alone for a minute.
         until(lambda share=share: len(world.bills()) >= 4 * share - 3 or not child.runs, "some are posted", seconds=150)
         world.sandbox.tell(world.way.ledger, world.way.expiring)
-    assert child.ended() == 0, child.told()
+    assert child.ended(seconds=150) == 0, child.told()
     signed_in = [made for made in world.sandbox.calls(world.ledger) if re.search(world.way.sign_in.path, made["path"])]
     assert len(signed_in) > 2
     world.check(offered[:30], offered[30:])
