@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -297,7 +298,9 @@ async def _serve(process: Process, output: Output, stop: asyncio.Event, *, port:
 
 
 def _tell_ready(output: Output, process: Process, *, port: int, token: str) -> None:
-    home = process.settings.home
+    # Started by make, the command is in a folder that the other terminal does not look into.
+    folder = Path(sys.executable).parent
+    found = f"  export PATH={folder}:$PATH\n" if shutil.which("ml-connector") is None else ""
     each_connection = "\n".join(
         f"  ml-connector {command}"
         for name in CONNECTIONS
@@ -313,7 +316,7 @@ Ready. Everything here is simulated.
 
 In another terminal:
 
-  export ML_CONNECTOR_HOME={home}
+{found}  export ML_CONNECTOR_HOME={process.settings.home}
   ml-connector status
 {each_connection}
   ml-connector verify
