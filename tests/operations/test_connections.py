@@ -24,6 +24,7 @@ from ml_connector.operations.connections import (
     export,
     plan,
 )
+from ml_connector.operations.setting_up import remarks_on
 from ml_connector.records.flow import Flow
 from ml_connector.store.database import Database
 from ml_connector.store.keepsake import VaultKeepsake
@@ -69,6 +70,24 @@ async def test_a_new_connection_is_due_at_once_with_all_its_flows(
     assert due == dict.fromkeys(due, NOW)
     assert len(due) == 7
     assert await database.fetch("SELECT connection_id, epoch FROM lease") == [{"connection_id": "acme-bc", "epoch": 0}]
+
+
+async def test_two_connections_that_take_the_same_invoices_are_remarked_on(
+    database: Database, vault: Vault, parse: Parse, text: str
+) -> None:
+    await put(database, vault, parse())
+    assert await remarks_on(database, ["acme-bc"]) == []
+    await put(database, vault, parse(text.replace("acme-bc", "acme-two")))
+    (said,) = await remarks_on(database, ["acme-bc", "acme-two"])
+    assert said.startswith("acme-two and acme-bc both take the approved invoices of company 1000")
+    assert [each.split(" both")[0] for each in await remarks_on(database, ["acme-bc"])] == ["acme-bc and acme-two"]
+    for other in (
+        text.replace('"1000"', '"1001"'),
+        text.replace("client_id: acme\n", "client_id: acme-other\n"),
+        text.replace("invoices: {every: 10m}", "invoices: {enabled: false}"),
+    ):
+        await put(database, vault, parse(other.replace("acme-bc", "acme-two")))
+        assert await remarks_on(database, ["acme-bc", "acme-two"]) == []
 
 
 async def test_no_secret_is_stored_or_shown_in_clear(database: Database, vault: Vault, parse: Parse) -> None:

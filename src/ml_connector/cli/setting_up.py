@@ -53,7 +53,7 @@ def apply(file: Path, /, *, dry_run: bool = False, as_json: Json = False) -> int
 
     async def work(process: Process) -> int:
         from ml_connector.operations.configuration import read_configuration
-        from ml_connector.operations.setting_up import apply_configuration
+        from ml_connector.operations.setting_up import apply_configuration, remarks_on
 
         configuration = read_configuration(file)
         for each in configuration.advice:
@@ -64,6 +64,8 @@ def apply(file: Path, /, *, dry_run: bool = False, as_json: Json = False) -> int
         else:
             for each in changes:
                 _tell_change(output, each, dry_run=dry_run)
+        for each in await remarks_on(process.database, [each.connection for each in changes]):
+            output.note(f"{each} (a remark)")
         return OK
 
     return with_process(output, work)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ml_connector.connectors import registry
 from ml_connector.engine.process import Process, utc_now
 from ml_connector.operations.configuration import Configuration
 from ml_connector.operations.connections import Change
 from ml_connector.operations.connections import apply as apply_to
 from ml_connector.operations.connections import export as export_from
 from ml_connector.operations.finding import require_connection
-from ml_connector.store.database import initialise_database
+from ml_connector.records.flow import Flow
+from ml_connector.store.database import Database, initialise_database
 from ml_connector.store.keys import create_key, key_file
 from ml_connector.store.settings import Settings
 from ml_connector.store.trail import Entry, prepare_partitions
@@ -63,6 +65,27 @@ async def apply_configuration(
         process.database, process.vault, configuration, actor=actor, now=process.clock(), dry_run=dry_run,
         record=record,
     )  # fmt: skip
+
+
+async def remarks_on(database: Database, connections: Sequence[str]) -> list[str]:
+    """What is likely a mistake in connections as they stand, in sentences: two that take the same invoices."""
+    rows = await database.fetch(
+        """SELECT mine.id AS mine, other.id AS other, mine.company FROM connection mine
+        JOIN connection other ON other.company = mine.company AND other.id <> mine.id
+            AND other.settings -> :p ->> 'client_id' = mine.settings -> :p ->> 'client_id'
+            AND other.settings -> :p ->> 'base_url' IS NOT DISTINCT FROM mine.settings -> :p ->> 'base_url'
+        JOIN schedule ours ON ours.connection_id = mine.id AND ours.flow = :f AND ours.enabled
+        JOIN schedule theirs ON theirs.connection_id = other.id AND theirs.flow = :f AND theirs.enabled
+        WHERE mine.id = ANY(:applied) AND mine.enabled AND other.enabled
+            AND (mine.id > other.id OR NOT other.id = ANY(:applied))
+        ORDER BY mine.id, other.id""",
+        p=registry.payables().manifest.id, f=Flow.INVOICES, applied=list(connections),
+    )  # fmt: skip
+    return [
+        f"{row['mine']} and {row['other']} both take the approved invoices of company {row['company']}: each goes to "
+        "the ledger of whichever is first. Switch the invoices flow of one of them off, unless that is meant."
+        for row in rows
+    ]
 
 
 async def export_configuration(process: Process, names: Sequence[str]) -> str:
