@@ -13,7 +13,9 @@ import pytest
 from crash_ledgers import Call, Way, with_one_ledger
 from crash_world import Checkpoint, Child, Fields, Opened, World
 
+from ml_connector.operations.balance import DifferenceKind
 from ml_connector.sandbox.business_central.books import company_id
+from simulation.ledgers import DRAFT
 from simulation.systems import until
 
 pytestmark = pytest.mark.xdist_group("scale")
@@ -87,6 +89,11 @@ async def test_stopped_workers_come_back_after_the_take_over_and_do_no_harm(open
     until(lambda: world.finished() == len(world.companies) * (each + 2), "they work as before")
     for code, documents in offered.items():
         world.check(documents, code=code, drafts=world.way.may_leave_drafts)
+    for code in world.companies:
+        # Whatever a draft was left by, a person is told of it.
+        drafts = sorted(bill["vendorInvoiceNumber"] for bill in world.bills(code) if bill["standing"] == DRAFT)
+        named = [each for each in world.differences(code) if each.kind is DifferenceKind.SECOND_DRAFT]
+        assert sorted(each.invoice_number for each in named) == drafts
     for zombie in zombies:
         zombie.send(signal.SIGTERM)
     for zombie in zombies:
